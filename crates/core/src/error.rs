@@ -76,7 +76,7 @@ pub struct Error {
 }
 
 /// The result of anything here that can fail.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error with a code and a message.

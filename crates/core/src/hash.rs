@@ -1,0 +1,45 @@
+//! xxh3-128 and its hex form.
+
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The xxh3-128 of `bytes` as 32 lowercase hex digits.
+pub fn xxh128_hex(bytes: &[u8]) -> String {
+    to_hex(&xxh3_128(bytes).to_be_bytes())
+}
+
+pub(crate) fn to_hex(bytes: &[u8; 16]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(|&byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// The 16 bytes behind 32 lowercase hex digits; none for any other text.
+pub(crate) fn from_hex(text: &str) -> Option<[u8; 16]> {
+    let digits: &[u8; 32] = text.as_bytes().try_into().ok()?;
+    let mut bytes = [0; 16];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+    }
+    Some(bytes)
+}
+
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hex_and_bytes_are_each_others_inverse_and_upper_case_is_no_hash_of_ours() {
+        let hex = xxh128_hex(b"");
+        assert_eq!(hex, "99aa06d3014798d86001c324468d497f");
+        assert_eq!(from_hex(&hex).map(|bytes| to_hex(&bytes)), Some(hex.clone()));
+        assert_eq!(from_hex(&hex.to_uppercase()), None);
+    }
+}

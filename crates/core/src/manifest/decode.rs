@@ -1,0 +1,353 @@
+//! JSON to manifests, straight into the compact form: no tree of JSON values is built.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::build::{Builder, Draft, MAX_SAFE_INTEGER, Refusal, check_hash_alg, unsupported};
+use super::{Manifest, ManifestVersion};
+use crate::error::{Error, ErrorCode, Result};
+
+/// Names written through `$N` may be longer than the document, but not by more than a real tree needs.
+const EXPANSION_LIMIT: usize = 64;
+
+/// The document's first level. The lists are found first and read second, since the version that says how
+/// to read them may come after them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    #[serde(borrow)]
+    manifest_version: Option<&'a RawValue>,
+    #[serde(borrow)]
+    specification_version: Option<&'a RawValue>,
+    #[serde(borrow)]
+    hash_alg: Option<&'a RawValue>,
+    #[serde(borrow)]
+    total_size: Option<&'a RawValue>,
+    #[serde(borrow)]
+    paths: Option<&'a RawValue>,
+    #[serde(borrow)]
+    files: Option<&'a RawValue>,
+    #[serde(borrow)]
+    dirs: Option<&'a RawValue>,
+    #[serde(borrow)]
+    file_chunk_size_bytes: Option<&'a RawValue>,
+    #[serde(borrow)]
+    parent_manifest_hash: Option<&'a RawValue>,
+}
+
+pub(super) fn decode(json: &[u8]) -> Result<Manifest> {
+    let text = std::str::from_utf8(json).map_err(|error| {
+        Error::new(ErrorCode::InvalidManifest, "the manifest is not UTF-8 text")
+            .with("offset", error.valid_up_to())
+            .caused_by(error)
+    })?;
+    let source = Source { text };
+    let document: Document = source.read(text)?;
+    if let Some(name) = document.manifest_version {
+        let name: String = source.read(name.get())?;
+        if name != "2023-03-03" {
+            return Err(unsupported(&name));
+        }
+        return source.v2023_03_03(&document);
+    }
+    let Some(name) = document.specification_version else {
+        return Err(invalid("the document has neither manifestVersion nor specificationVersion"));
+    };
+    let name: String = source.read(name.get())?;
+    let version = ManifestVersion::from_specification_version(&name).ok_or_else(|| unsupported(&name))?;
+    source.v2025_12(version, &document)
+}
+
+/// The whole document, so that an error in a part of it can say where in the whole it is.
+struct Source<'a> {
+    text: &'a str,
+}
+
+impl<'a> Source<'a> {
+    fn read<T: Deserialize<'a>>(&self, fragment: &'a str) -> Result<T> {
+        serde_json::from_str(fragment).map_err(|error| self.located(fragment, &error))
+    }
+
+    fn read_with<T: DeserializeSeed<'a>>(&self, fragment: &'a str, seed: T) -> Result<T::Value> {
+        let mut json = serde_json::Deserializer::from_str(fragment);
+        seed.deserialize(&mut json).map_err(|error| self.located(fragment, &error))
+    }
+
+    fn require<T: Deserialize<'a>>(&self, name: &str, value: Option<&'a RawValue>) -> Result<T> {
+        self.read(value.ok_or_else(|| lacks(name))?.get())
+    }
+
+    fn optional<T: Deserialize<'a>>(&self, value: Option<&'a RawValue>) -> Result<Option<T>> {
+        value.map(|value| self.read(value.get())).transpose()
+    }
+
+    fn v2023_03_03(&self, document: &Document<'a>) -> Result<Manifest> {
+        check_hash_alg(&self.require::<String>("hashAlg", document.hash_alg)?).map_err(invalid)?;
+        let total_size: SafeInteger = self.require("totalSize", document.total_size)?;
+        let paths = document.paths.ok_or_else(|| lacks("paths"))?.get();
+        let mut builder = Builder::new(ManifestVersion::V2023_03_03, paths.len() / 2);
+        let each = |builder: &mut Builder, entry: PathEntry<'a>| {
+            builder.file(Draft {
+                path: entry.path.0,
+                hash: Some(entry.hash),
+                size: Some(entry.size.0),
+                mtime: Some(entry.mtime.0),
+                chunk_hashes: None,
+                symlink_target: None,
+                runnable: false,
+                deleted: false,
+            })
+        };
+        self.read_with(paths, List { state: &mut builder, each, entry: std::marker::PhantomData })?;
+        builder.finish(Some(total_size.0)).map_err(invalid)
+    }
+
+    fn v2025_12(&self, version: ManifestVersion, document: &Document<'a>) -> Result<Manifest> {
+        check_hash_alg(&self.require::<String>("hashAlg", document.hash_alg)?).map_err(invalid)?;
+        let total_size: SafeInteger = self.require("totalSize", document.total_size)?;
+        let mut builder = Builder::new(version, self.text.len() / 2);
+        let chunk_size: Option<SafeInteger> = self.optional(document.file_chunk_size_bytes)?;
+        builder.chunking(chunk_size.map(|size| size.0)).map_err(invalid)?;
+        builder.parent(self.optional(document.parent_manifest_hash)?).map_err(invalid)?;
+
+        let mut names = Names { dirs: Vec::new(), budget: EXPANSION_LIMIT * self.text.len() };
+        if let Some(dirs) = document.dirs {
+            let mut state = (&mut builder, &mut names);
+            let each = |(builder, names): &mut (&mut Builder, &mut Names), entry: DirEntry<'a>| {
+                let path = names.expand(&entry.name.0)?.into_owned();
+                builder.dir(&String::from_utf8_lossy(&path), entry.delete)?;
+                names.dirs.push(path);
+                Ok(())
+            };
+            self.read_with(dirs.get(), List { state: &mut state, each, entry: std::marker::PhantomData })?;
+        }
+        let mut state = (&mut builder, &mut names);
+        let each = |(builder, names): &mut (&mut Builder, &mut Names), entry: FileEntry<'a>| {
+            let symlink_target = match &entry.symlink {
+                Some(link) => Some(names.expand(&link.name.0)?.into_owned().into()),
+                None => None,
+            };
+            builder.file(Draft {
+                path: names.expand(&entry.name.0)?,
+                hash: entry.hash,
+                size: entry.size.map(|size| size.0),
+                mtime: entry.mtime.map(|mtime| mtime.0),
+                chunk_hashes: entry.chunkhashes,
+                symlink_target,
+                runnable: entry.runnable,
+                deleted: entry.delete,
+            })
+        };
+        let files = document.files.ok_or_else(|| lacks("files"))?.get();
+        self.read_with(files, List { state: &mut state, each, entry: std::marker::PhantomData })?;
+        builder.finish(Some(total_size.0)).map_err(invalid)
+    }
+
+    /// An error of the JSON reader, placed in the whole document.
+    fn located(&self, fragment: &str, error: &serde_json::Error) -> Error {
+        let before = fragment.as_ptr() as usize - self.text.as_ptr() as usize;
+        let line_start = match error.line() {
+            0 | 1 => 0,
+            line => fragment.match_indices('\n').nth(line - 2).map_or(0, |(at, _)| at + 1),
+        };
+        let offset = (before + line_start + error.column().saturating_sub(1)).min(self.text.len());
+        let head = &self.text.as_bytes()[..offset];
+        let line = head.iter().filter(|&&b| b == b'\n').count() + 1;
+        let column = offset - head.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1) + 1;
+        let words = error.to_string();
+        let words = words.split(" at line ").next().unwrap_or_default();
+        Error::new(
+            ErrorCode::InvalidManifest,
+            format!("not a manifest: {words} (line {line}, column {column})"),
+        )
+        .with("offset", offset)
+        .with("line", line)
+        .with("column", column)
+    }
+}
+
+/// Expands names of the form `$N/last`.
+struct Names {
+    /// The full names of the directories so far, WTF-8.
+    dirs: Vec<Vec<u8>>,
+    /// Bytes that may still be written, so that a small document cannot fill the memory.
+    budget: usize,
+}
+
+impl Names {
+    fn expand<'n>(&mut self, name: &Cow<'n, [u8]>) -> Result<Cow<'n, [u8]>, Refusal> {
+        let Some((index, last)) = split_reference(name) else {
+            // Without a parent there is no reference, even where the name starts with a dollar sign.
+            return Ok(name.clone());
+        };
+        let shown = String::from_utf8_lossy(name).into_owned();
+        let parent = index.and_then(|index| self.dirs.get(index)).ok_or_else(|| {
+            format!("{shown:?} refers to a directory that is not among the {} before it", self.dirs.len())
+        })?;
+        let full = [parent, &b"/"[..], last].concat();
+        self.budget = self
+            .budget
+            .checked_sub(full.len())
+            .ok_or("the names are nested so deeply that they are far longer than the document")?;
+        Ok(Cow::Owned(full))
+    }
+}
+
+/// `$N/last` as N (none where it is no index) and what follows.
+fn split_reference(name: &[u8]) -> Option<(Option<usize>, &[u8])> {
+    let rest = name.strip_prefix(b"$")?;
+    let slash = rest.iter().position(|&b| b == b'/')?;
+    let digits = std::str::from_utf8(&rest[..slash]).ok().filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
+    Some((digits.and_then(|digits| digits.parse().ok()), &rest[slash + 1..]))
+}
+
+fn invalid(words: impl Into<String>) -> Error {
+    Error::new(ErrorCode::InvalidManifest, words)
+}
+
+fn lacks(name: &str) -> Error {
+    invalid(format!("the manifest lacks {name}"))
+}
+
+/// An entry of `paths`, `2023-03-03`.
+#[derive(Deserialize)]
+struct PathEntry<'a> {
+    #[serde(borrow)]
+    hash: Cow<'a, str>,
+    mtime: SafeInteger,
+    #[serde(borrow)]
+    path: Wtf8<'a>,
+    size: SafeInteger,
+}
+
+/// An entry of `dirs`, `2025-12`.
+#[derive(Deserialize)]
+struct DirEntry<'a> {
+    #[serde(borrow)]
+    name: Wtf8<'a>,
+    #[serde(default)]
+    delete: bool,
+}
+
+/// An entry of `files`, `2025-12`.
+#[derive(Deserialize)]
+struct FileEntry<'a> {
+    #[serde(borrow)]
+    name: Wtf8<'a>,
+    #[serde(borrow)]
+    hash: Option<Cow<'a, str>>,
+    chunkhashes: Option<Vec<String>>,
+    #[serde(borrow)]
+    symlink: Option<Link<'a>>,
+    size: Option<SafeInteger>,
+    mtime: Option<SafeInteger>,
+    #[serde(default)]
+    runnable: bool,
+    #[serde(default)]
+    delete: bool,
+}
+
+#[derive(Deserialize)]
+struct Link<'a> {
+    #[serde(borrow)]
+    name: Wtf8<'a>,
+}
+
+/// A JSON string that may hold lone surrogates, which the reference writes for undecodable names.
+struct Wtf8<'a>(Cow<'a, [u8]>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Wtf8<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Wtf8<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(Wtf8(Cow::Borrowed(bytes)))
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Wtf8(Cow::Owned(bytes.to_vec())))
+            }
+        }
+        // A list of small integers is "bytes" to the JSON reader too; it is refused, as nothing visits a list.
+        deserializer.deserialize_bytes(Text)
+    }
+}
+
+/// An integer that JavaScript can hold exactly.
+struct SafeInteger(i64);
+
+impl<'de> Deserialize<'de> for SafeInteger {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Integer;
+        impl Visitor<'_> for Integer {
+            type Value = SafeInteger;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an integer of at most 2^53")
+            }
+
+            fn visit_i64<E: de::Error>(self, value: i64) -> Result<SafeInteger, E> {
+                if value < -MAX_SAFE_INTEGER {
+                    return Err(E::invalid_value(de::Unexpected::Signed(value), &self));
+                }
+                Ok(SafeInteger(value))
+            }
+
+            fn visit_u64<E: de::Error>(self, value: u64) -> Result<SafeInteger, E> {
+                match i64::try_from(value) {
+                    Ok(value) if value <= MAX_SAFE_INTEGER => Ok(SafeInteger(value)),
+                    _ => Err(E::invalid_value(de::Unexpected::Unsigned(value), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_i64(Integer)
+    }
+}
+
+/// Reads a list, handing each entry on as it comes.
+struct List<'s, S, F, E> {
+    state: &'s mut S,
+    each: F,
+    entry: std::marker::PhantomData<E>,
+}
+
+impl<'de, S, F, E> DeserializeSeed<'de> for List<'_, S, F, E>
+where
+    E: Deserialize<'de>,
+    F: FnMut(&mut S, E) -> Result<(), Refusal>,
+{
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, S, F, E> Visitor<'de> for List<'_, S, F, E>
+where
+    E: Deserialize<'de>,
+    F: FnMut(&mut S, E) -> Result<(), Refusal>,
+{
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        while let Some(entry) = list.next_element()? {
+            (self.each)(self.state, entry).map_err(de::Error::custom)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,262 @@
+//! Manifests to canonical JSON, byte for byte as the reference writes it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::{Content, Manifest, ManifestVersion};
+
+pub(super) fn encode(manifest: &Manifest) -> String {
+    let mut order: Vec<usize> = (0..manifest.files.len()).collect();
+    order.sort_by(|&a, &b| utf16(name(manifest, a)).cmp(utf16(name(manifest, b))));
+    let mut out = Json { text: String::with_capacity(manifest.text.len() + 100 * order.len()) };
+    match manifest.version {
+        ManifestVersion::V2023_03_03 => v2023_03_03(manifest, &order, &mut out),
+        ManifestVersion::V2025_12 { .. } => v2025_12(manifest, &order, &mut out),
+    }
+    out.text
+}
+
+/// The file's name as WTF-8.
+fn name(manifest: &Manifest, index: usize) -> &[u8] {
+    manifest.ill_formed.get(&index).map_or_else(|| manifest.path(index).as_bytes(), Vec::as_slice)
+}
+
+fn v2023_03_03(manifest: &Manifest, order: &[usize], out: &mut Json) {
+    out.raw(r#"{"hashAlg":"xxh128","manifestVersion":"2023-03-03","paths":["#);
+    for (position, &index) in order.iter().enumerate() {
+        out.separate(position);
+        out.raw("{");
+        if let Some(Content::Object { hash }) = manifest.content(index) {
+            out.key("hash");
+            out.string(hash.as_bytes());
+            out.raw(",");
+        }
+        out.key("mtime");
+        out.number(manifest.files[index].mtime);
+        out.raw(",");
+        out.key("path");
+        out.string(name(manifest, index));
+        out.raw(",");
+        out.key("size");
+        out.number(manifest.files[index].size);
+        out.raw("}");
+    }
+    out.raw("],");
+    out.key("totalSize");
+    out.number(manifest.total_size);
+    out.raw("}");
+}
+
+fn v2025_12(manifest: &Manifest, order: &[usize], out: &mut Json) {
+    let dirs = Dirs::of(manifest);
+    out.raw("{");
+    out.key("dirs");
+    out.raw("[");
+    for (position, (path, deleted)) in dirs.deleted.iter().enumerate() {
+        out.separate(position);
+        out.raw(if *deleted { r#"{"delete":true,"# } else { "{" });
+        out.key("name");
+        out.string(&dirs.refer(path));
+        out.raw("}");
+    }
+    out.raw("],");
+    if let Some(size) = manifest.file_chunk_size_bytes {
+        out.key("fileChunkSizeBytes");
+        out.number(size);
+        out.raw(",");
+    }
+    out.key("files");
+    out.raw("[");
+    for (position, &index) in order.iter().enumerate() {
+        out.separate(position);
+        draft_file(manifest, index, &dirs, out);
+    }
+    out.raw("],");
+    out.key("hashAlg");
+    out.string(manifest.hash_alg().as_bytes());
+    if let Some(hash) = &manifest.parent_manifest_hash {
+        out.raw(",");
+        out.key("parentManifestHash");
+        out.string(hash.as_bytes());
+    }
+    out.raw(",");
+    out.key("specificationVersion");
+    out.string(manifest.version.specification_version().unwrap_or_default().as_bytes());
+    out.raw(",");
+    out.key("totalSize");
+    out.number(manifest.total_size);
+    out.raw("}");
+}
+
+fn draft_file(manifest: &Manifest, index: usize, dirs: &Dirs<'_>, out: &mut Json) {
+    let record = &manifest.files[index];
+    let content = manifest.content(index);
+    out.raw("{");
+    match &content {
+        None => out.raw(r#""delete":true,"#),
+        Some(Content::Object { hash }) => {
+            out.key("hash");
+            out.string(hash.as_bytes());
+            out.raw(",");
+        }
+        Some(Content::Chunks { hashes, .. }) => {
+            out.key("chunkhashes");
+            out.raw("[");
+            for (position, hash) in hashes.iter().enumerate() {
+                out.separate(position);
+                out.string(hash.as_bytes());
+            }
+            out.raw("],");
+        }
+        Some(Content::Symlink { .. }) => {}
+    }
+    if manifest.has_bytes(index) {
+        out.key("mtime");
+        out.number(record.mtime);
+        out.raw(",");
+    }
+    out.key("name");
+    out.string(&dirs.refer(name(manifest, index)));
+    if record.runnable {
+        out.raw(r#","runnable":true"#);
+    }
+    if manifest.has_bytes(index) {
+        out.raw(",");
+        out.key("size");
+        out.number(record.size);
+    }
+    if let Some(Content::Symlink { target }) = content {
+        out.raw(r#","symlink":{"#);
+        out.key("name");
+        out.string(&dirs.refer(target.as_bytes()));
+        out.raw("}");
+    }
+    out.raw("}");
+}
+
+/// All directories in code point order, parents that nobody named among them.
+struct Dirs<'a> {
+    deleted: BTreeMap<&'a [u8], bool>,
+    index: BTreeMap<&'a [u8], usize>,
+}
+
+impl<'a> Dirs<'a> {
+    fn of(manifest: &'a Manifest) -> Self {
+        let mut deleted = BTreeMap::new();
+        let files = 0..manifest.files.len();
+        let targets = files.clone().filter_map(|index| manifest.symlink_target(index)).map(str::as_bytes);
+        let named = manifest.dirs.iter().map(|dir| manifest.str(dir.path).as_bytes());
+        for mut path in files.map(|index| name(manifest, index)).chain(targets).chain(named) {
+            while let Some((parent, _)) = split_last(path) {
+                if deleted.insert(parent, false).is_some() {
+                    break;
+                }
+                path = parent;
+            }
+        }
+        deleted.extend(manifest.dirs.iter().map(|dir| (manifest.str(dir.path).as_bytes(), dir.deleted)));
+        let index = deleted.keys().enumerate().map(|(index, path)| (*path, index)).collect();
+        Self { deleted, index }
+    }
+
+    /// The name through its parent's index, where it has a parent.
+    fn refer(&self, path: &[u8]) -> Vec<u8> {
+        match split_last(path).and_then(|(parent, last)| Some((self.index.get(parent)?, last))) {
+            Some((index, last)) => [format!("${index}/").as_bytes(), last].concat(),
+            None => path.to_vec(),
+        }
+    }
+}
+
+/// Parent and last part; none where there is no parent.
+fn split_last(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let slash = path.iter().rposition(|&b| b == b'/').filter(|&slash| slash > 0)?;
+    Some((&path[..slash], &path[slash + 1..]))
+}
+
+struct Json {
+    text: String,
+}
+
+impl Json {
+    fn raw(&mut self, json: &str) {
+        self.text.push_str(json);
+    }
+
+    fn separate(&mut self, position: usize) {
+        if position > 0 {
+            self.raw(",");
+        }
+    }
+
+    fn key(&mut self, name: &str) {
+        self.raw("\"");
+        self.raw(name);
+        self.raw("\":");
+    }
+
+    fn number(&mut self, number: impl std::fmt::Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{number}");
+    }
+
+    /// A string in WTF-8, in ASCII.
+    fn string(&mut self, wtf8: &[u8]) {
+        self.raw("\"");
+        for unit in utf16(wtf8) {
+            match unit {
+                0x22 => self.raw("\\\""),
+                0x5c => self.raw("\\\\"),
+                0x08 => self.raw("\\b"),
+                0x09 => self.raw("\\t"),
+                0x0a => self.raw("\\n"),
+                0x0c => self.raw("\\f"),
+                0x0d => self.raw("\\r"),
+                0x20..0x80 => self.text.push(char::from(unit as u8)),
+                _ => {
+                    let _ = write!(self.text, "\\u{unit:04x}");
+                }
+            }
+        }
+        self.raw("\"");
+    }
+}
+
+/// The UTF-16 units of WTF-8, lone surrogates included. Trusts its input to be WTF-8, as the JSON reader writes it.
+fn utf16(wtf8: &[u8]) -> impl Iterator<Item = u16> {
+    let mut at = 0;
+    let mut low = None;
+    std::iter::from_fn(move || {
+        if let Some(low) = low.take() {
+            return Some(low);
+        }
+        let first = *wtf8.get(at)?;
+        let (length, head) = match first {
+            0..0x80 => (1, u32::from(first)),
+            0x80..0xe0 => (2, u32::from(first & 0x1f)),
+            0xe0..0xf0 => (3, u32::from(first & 0x0f)),
+            _ => (4, u32::from(first & 0x07)),
+        };
+        let rest = wtf8.iter().skip(at + 1).take(length - 1);
+        let code = rest.fold(head, |code, &byte| code << 6 | u32::from(byte & 0x3f));
+        at += length;
+        if code < 0x1_0000 {
+            return u16::try_from(code).ok();
+        }
+        let code = code - 0x1_0000;
+        low = u16::try_from(0xdc00 | (code & 0x3ff)).ok();
+        u16::try_from(0xd800 | ((code >> 10) & 0x3ff)).ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utf16_of_wtf8_is_utf16_of_text_and_keeps_lone_surrogates() {
+        let text = "aé東𐀀";
+        assert!(utf16(text.as_bytes()).eq(text.encode_utf16()));
+        assert!(utf16(b"\xed\xa0\x80x").eq([0xd800, 0x78]));
+    }
+}

@@ -1,0 +1,117 @@
+//! Merging the manifests of one root: the later manifest wins for each path.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::build::{Builder, Draft};
+use super::{Content, Manifest, ManifestVersion};
+use crate::error::{Error, ErrorCode, Result};
+
+/// Merges manifests by path, oldest first; equal times in input order. In a `2025-12` diff a deletion
+/// removes what came before. None for no manifests; a single one is returned as it is.
+///
+/// # Errors
+/// `UNSUPPORTED_MANIFEST_VERSION` where the versions differ in more than snapshot and diff.
+pub fn merge_manifests_chronologically(manifests: &[(i64, Arc<Manifest>)]) -> Result<Option<Arc<Manifest>>> {
+    let mut sorted: Vec<&(i64, Arc<Manifest>)> = manifests.iter().collect();
+    sorted.sort_by_key(|(last_modified, _)| *last_modified);
+    let (first, rest) = match sorted.as_slice() {
+        [] => return Ok(None),
+        [(_, only)] => return Ok(Some(Arc::clone(only))),
+        [(_, first), rest @ ..] => (first, rest),
+    };
+    for (_, other) in rest {
+        if family(other.version) != family(first.version) {
+            return Err(Error::new(
+                ErrorCode::UnsupportedManifestVersion,
+                format!(
+                    "manifests of the versions {} and {} cannot be merged into one; plan the download of \
+                     both instead",
+                    describe(first.version),
+                    describe(other.version)
+                ),
+            ));
+        }
+    }
+    merge(&sorted).map(|manifest| Some(Arc::new(manifest)))
+}
+
+/// What two manifests must share to become one.
+fn family(version: ManifestVersion) -> (&'static str, bool) {
+    (version.name(), version.is_absolute())
+}
+
+fn describe(version: ManifestVersion) -> &'static str {
+    version.specification_version().unwrap_or(version.name())
+}
+
+fn merge(sorted: &[&(i64, Arc<Manifest>)]) -> Result<Manifest> {
+    // Where each path was last written, in the order in which the paths first came.
+    let mut winners: Vec<Option<(&Manifest, usize)>> = Vec::new();
+    let mut positions: HashMap<&str, usize> = HashMap::new();
+    let mut dirs: Vec<(&str, bool)> = Vec::new();
+    let mut dir_positions: HashMap<&str, usize> = HashMap::new();
+    for (_, manifest) in sorted {
+        for index in 0..manifest.file_count() {
+            let winner = (!manifest.is_deleted(index)).then_some((manifest.as_ref(), index));
+            let position = *positions.entry(manifest.path(index)).or_insert(winners.len());
+            match winners.get_mut(position) {
+                Some(slot) => *slot = winner,
+                None => winners.push(winner),
+            }
+        }
+        for dir in &manifest.dirs {
+            let path = manifest.str(dir.path);
+            let position = *dir_positions.entry(path).or_insert(dirs.len());
+            match dirs.get_mut(position) {
+                Some(slot) => slot.1 = dir.deleted,
+                None => dirs.push((path, dir.deleted)),
+            }
+        }
+    }
+    let newest = sorted.last().map(|(_, manifest)| manifest.version);
+    let version = match newest.unwrap_or(ManifestVersion::V2023_03_03) {
+        ManifestVersion::V2025_12 { absolute, .. } => ManifestVersion::V2025_12 { absolute, diff: false },
+        version => version,
+    };
+    let refused = |words: String| Error::new(ErrorCode::InvalidManifest, words);
+    let mut builder = Builder::new(version, 0);
+    let chunk_sizes: Vec<i64> =
+        sorted.iter().filter_map(|(_, manifest)| manifest.file_chunk_size_bytes).collect();
+    if chunk_sizes.windows(2).any(|pair| pair[0] != pair[1]) {
+        return Err(refused("manifests with different fileChunkSizeBytes cannot be merged into one".into()));
+    }
+    builder.chunking(chunk_sizes.first().copied()).map_err(refused)?;
+    dirs.sort_unstable();
+    for (path, _) in dirs.iter().filter(|(_, deleted)| !deleted) {
+        builder.dir(path, false).map_err(refused)?;
+    }
+    let mut total_size = 0u64;
+    for (manifest, index) in winners.into_iter().flatten() {
+        total_size = total_size.saturating_add(manifest.size(index).unwrap_or(0));
+        builder.file(draft(manifest, index)).map_err(refused)?;
+    }
+    let total_size =
+        i64::try_from(total_size).map_err(|_| refused("the merged size is beyond 2^53".into()))?;
+    builder.finish(Some(total_size)).map_err(refused)
+}
+
+fn draft(manifest: &Manifest, index: usize) -> Draft<'_> {
+    let mut draft = Draft {
+        path: manifest.ill_formed.get(&index).map_or(manifest.path(index).as_bytes(), Vec::as_slice).into(),
+        hash: None,
+        size: manifest.size(index).and_then(|size| i64::try_from(size).ok()),
+        mtime: manifest.mtime(index),
+        chunk_hashes: None,
+        symlink_target: None,
+        runnable: manifest.is_runnable(index),
+        deleted: false,
+    };
+    match manifest.content(index) {
+        Some(Content::Object { hash }) => draft.hash = Some(hash.into()),
+        Some(Content::Chunks { hashes, .. }) => draft.chunk_hashes = Some(hashes.to_vec()),
+        Some(Content::Symlink { target }) => draft.symlink_target = Some(target.as_bytes().into()),
+        None => draft.deleted = true,
+    }
+    draft
+}
