@@ -212,7 +212,7 @@ impl Json {
                 0x0a => self.raw("\\n"),
                 0x0c => self.raw("\\f"),
                 0x0d => self.raw("\\r"),
-                0x20..0x80 => self.text.push(char::from(unit as u8)),
+                0x20..0x7f => self.text.push(char::from(unit as u8)),
                 _ => {
                     let _ = write!(self.text, "\\u{unit:04x}");
                 }
