@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::{DownloadPlan, Place, path_of};
+use super::{DownloadPlan, Merge, Place, path_of};
 use crate::path::PathFormat;
 
 /// A file that cannot be written as the plan says: a warning in a preview, that file's failure in a download.
@@ -47,33 +47,48 @@ const MAX_WINDOWS_PATH: usize = 32_767 - 4;
 /// Bytes, the end mark not counted: Linux's PATH_MAX.
 const MAX_POSIX_PATH: usize = 4_095;
 
+/// Fills in the plan's hazards. `clashes` are those of [`files_as_directories`], `collisions` the files that
+/// lost their place to one that differs by case alone.
 pub(super) fn find(
     plan: &mut DownloadPlan,
     format: PathFormat,
-    folds_case: bool,
-    collisions: Vec<(Place, u32)>,
+    clashes: &[(Place, Place)],
+    collisions: &[Place],
 ) {
     let mut found: Vec<(Option<u32>, Hazard)> = Vec::new();
-    for (index, file) in plan.files().enumerate() {
-        let below_root = file.local_path.get(file.local_root.len()..).unwrap_or(file.local_path);
-        if let Some((code, message)) = bad_name(file.local_path, below_root, format) {
-            found.push((Some(index as u32), hazard(file.path, file.local_path, code, message)));
+    let clash_of: HashMap<(u32, u32), Place> =
+        clashes.iter().map(|(file, other)| ((file.source, file.row), *other)).collect();
+    let bare_name = |place: Place| {
+        let resolved = &plan.sources[place.source as usize].resolved;
+        resolved.manifest().path(resolved.file_index(place.row as usize))
+    };
+    for (index, &place) in plan.files.iter().enumerate() {
+        let local_path = path_of(&plan.sources, place);
+        let local_root = plan.sources[place.source as usize].resolved.local_root(place.row as usize);
+        let below_root = local_path.get(local_root.len()..).unwrap_or(local_path);
+        if let Some((code, message)) = bad_name(local_path, below_root, format) {
+            found.push((Some(index as u32), hazard(bare_name(place), local_path, code, message)));
         }
+        let Some(&other) = (!clash_of.is_empty()).then(|| clash_of.get(&(place.source, place.row))).flatten()
+        else {
+            continue;
+        };
+        let message = format!(
+            "{} needs a directory of this name; rename one of the two where they are made",
+            path_of(&plan.sources, other)
+        );
+        found.push((
+            Some(index as u32),
+            hazard(bare_name(place), local_path, HazardCode::FileAsDirectory, message),
+        ));
     }
-    for (index, other) in files_as_directories(plan, format, folds_case) {
-        let file = plan.file(index as usize);
-        let message =
-            format!("{other} needs a directory of this name; rename one of the two where they are made");
-        found.push((Some(index), hazard(file.path, file.local_path, HazardCode::FileAsDirectory, message)));
-    }
-    for (loser, _) in collisions {
-        let resolved = &plan.sources[loser.source as usize].resolved;
-        let path = resolved.manifest().path(resolved.file_index(loser.row as usize));
+    for &loser in collisions {
         let message =
             "another file of the manifest has this name but for its case, and the target folds case; \
                        rename one of the two where they are made"
                 .to_owned();
-        found.push((None, hazard(path, path_of(&plan.sources, loser), HazardCode::CaseCollision, message)));
+        let local_path = path_of(&plan.sources, loser);
+        found.push((None, hazard(bare_name(loser), local_path, HazardCode::CaseCollision, message)));
     }
     for (index, hazard) in found {
         if let Some(index) = index {
@@ -150,32 +165,30 @@ fn is_reserved(part: &str) -> bool {
 }
 
 /// Files whose path is a parent of another file's path, each with one such other.
-fn files_as_directories(plan: &DownloadPlan, format: PathFormat, folds_case: bool) -> Vec<(u32, String)> {
-    let fold = |path: &str| if folds_case { path.to_lowercase() } else { path.to_owned() };
-    let mut parents: HashMap<String, u32> = HashMap::new();
-    let mut known: HashSet<String> = HashSet::new();
-    for (index, file) in plan.files().enumerate() {
-        let mut path = file.local_path;
+///
+/// Directories are few where files are many, so it is the directories that are looked up among the files.
+pub(super) fn files_as_directories(merge: &Merge<'_>, format: PathFormat) -> Vec<(Place, Place)> {
+    let mut clashes = Vec::new();
+    let mut known: HashSet<&str> = HashSet::new();
+    let mut last = "";
+    for &place in &merge.slots {
+        let resolved = &merge.sources[place.source as usize].resolved;
+        if resolved.is_deleted(place.row as usize) {
+            continue;
+        }
+        let (mut path, root) = (path_of(merge.sources, place), resolved.local_root(place.row as usize));
         while let Some((parent, _)) = path.rsplit_once(format.separator()) {
-            // Whoever knows a directory knows those above it.
-            if parent.len() < file.local_root.len() || known.contains(parent) {
+            // Whoever knows a directory knows those above it, and a file's neighbours share its directory.
+            if parent.len() < root.len() || parent == last || !known.insert(parent) {
                 break;
             }
-            known.insert(parent.to_owned());
-            parents.entry(fold(parent)).or_insert(index as u32);
             path = parent;
+            let holder = merge.holder(parent);
+            let is_live =
+                |file: &Place| !merge.sources[file.source as usize].resolved.is_deleted(file.row as usize);
+            clashes.extend(holder.filter(is_live).map(|file| (file, place)));
         }
-    }
-    let mut clashes = Vec::new();
-    for (index, file) in plan.files().enumerate() {
-        // Only a file that is no longer than the directories can be one of them; most are told apart by this.
-        let clash = match folds_case {
-            true => parents.get(&file.local_path.to_lowercase()),
-            false => parents.get(file.local_path),
-        };
-        if let Some(&other) = clash {
-            clashes.push((index as u32, plan.file(other as usize).local_path.to_owned()));
-        }
+        last = path_of(merge.sources, place).rsplit_once(format.separator()).map_or("", |(parent, _)| parent);
     }
     clashes
 }

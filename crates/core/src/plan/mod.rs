@@ -333,10 +333,12 @@ impl Planner {
             }
             merge.removed_dirs.extend(source.resolved.removed_dirs());
         }
+        let clashes = hazards::files_as_directories(&merge, self.format);
         let Merge { slots, collisions, removed_dirs, .. } = merge;
         let mut deletions = Vec::new();
         let mut files = Vec::with_capacity(slots.len());
-        for slot in &slots {
+        let mut total_size = 0u64;
+        for slot in slots {
             let resolved = &sources[slot.source as usize].resolved;
             let row = slot.row as usize;
             if resolved.is_deleted(row) {
@@ -346,7 +348,9 @@ impl Planner {
                     local_root: resolved.local_root(row).to_owned(),
                 });
             } else {
-                files.push(*slot);
+                let size = resolved.manifest().size(resolved.file_index(row));
+                total_size = total_size.saturating_add(size.unwrap_or(0));
+                files.push(slot);
             }
         }
         deletions.extend(removed_dirs.iter().map(|(dir, root)| PlannedDeletion {
@@ -356,7 +360,7 @@ impl Planner {
         }));
         let mut plan = DownloadPlan {
             objects: number_objects(&sources, &mut files),
-            total_size: 0,
+            total_size,
             unmapped: self.unmapped(&sources),
             hazards: Vec::new(),
             hazard_of: HashMap::new(),
@@ -364,8 +368,7 @@ impl Planner {
             sources,
             files,
         };
-        plan.total_size = plan.files().filter_map(|file| file.size).sum();
-        hazards::find(&mut plan, self.format, self.folds_case, collisions);
+        hazards::find(&mut plan, self.format, &clashes, &collisions);
         plan
     }
 
@@ -403,8 +406,8 @@ struct Merge<'a> {
     folds_case: bool,
     table: HashTable<u32>,
     slots: Vec<Place>,
-    /// Files that lost their place to one that differs from them by case alone: loser and slot.
-    collisions: Vec<(Place, u32)>,
+    /// Files that lost their place to one of the same manifest that differs from them by case alone.
+    collisions: Vec<Place>,
     /// Directories to delete, each with its local root.
     removed_dirs: Vec<(&'a str, &'a str)>,
 }
@@ -423,7 +426,7 @@ impl<'a> Merge<'a> {
                     && !sources[source].resolved.is_deleted(before.row as usize)
                     && path_of(sources, before) != path;
                 if lost {
-                    self.collisions.push((before, slot));
+                    self.collisions.push(before);
                 }
             }
             None => {
@@ -433,6 +436,16 @@ impl<'a> Merge<'a> {
                 self.table.insert_unique(hash, slot, rehash);
             }
         }
+    }
+}
+
+impl Merge<'_> {
+    /// Who holds a path.
+    fn holder(&self, path: &str) -> Option<Place> {
+        let same =
+            |&slot: &u32| same_path(path_of(self.sources, self.slots[slot as usize]), path, self.folds_case);
+        let slot = self.table.find(path_hash(path, self.folds_case), same)?;
+        Some(self.slots[*slot as usize])
     }
 }
 
@@ -450,20 +463,25 @@ fn same_path(a: &str, b: &str, folds_case: bool) -> bool {
 
 /// Gives files of one content one number; says how many there are.
 fn number_objects(sources: &[Source], files: &mut [Place]) -> usize {
-    let mut packed: HashMap<[u8; 16], u32> = HashMap::with_capacity(files.len());
+    let mut packed: HashTable<([u8; 16], u32)> = HashTable::with_capacity(files.len());
     let mut other: HashMap<String, u32> = HashMap::new();
     let mut objects = 0;
     for place in files {
         let resolved = &sources[place.source as usize].resolved;
         let (manifest, file) = (resolved.manifest(), resolved.file_index(place.row as usize));
-        let number = match (manifest.packed_hash(file), manifest.content(file)) {
-            (Some(hash), _) => packed.entry(hash).or_insert(objects),
-            (None, Some(Content::Object { hash })) => other.entry(hash).or_insert(objects),
-            (None, Some(Content::Chunks { hashes, .. })) => other.entry(hashes.join(" ")).or_insert(objects),
-            _ => continue,
-        };
-        place.object = *number;
-        objects = objects.max(*number + 1);
+        if let Some(hash) = manifest.packed_hash(file) {
+            let hasher = |(hash, _): &([u8; 16], u32)| xxh3_64(hash);
+            let entry = packed.entry(xxh3_64(&hash), |(known, _)| *known == hash, hasher);
+            place.object = entry.or_insert((hash, objects)).get().1;
+        } else {
+            let name = match manifest.content(file) {
+                Some(Content::Object { hash }) => hash,
+                Some(Content::Chunks { hashes, .. }) => hashes.join(" "),
+                _ => continue,
+            };
+            place.object = *other.entry(name).or_insert(objects);
+        }
+        objects = objects.max(place.object + 1);
     }
     objects as usize
 }
