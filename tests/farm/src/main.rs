@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
+use rusty_attachments_farm::show::{FRAMES, HEIGHT, Show, WIDTH};
 use rusty_attachments_farm::{Farm, FarmOptions, REGION};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -86,8 +87,14 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         ..FarmOptions::default()
     })
     .await?;
+    let mut introduction = introduction(&farm);
+    if arguments.show {
+        let show = Show::render(Show::default_location(BUCKET));
+        show.store_in(&farm);
+        introduce_show(&mut introduction, &show);
+    }
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{}", introduction(&farm))?;
+    writeln!(stdout, "{introduction}")?;
     stdout.flush()?;
     drop(stdout);
     told_to_stop().await?;
@@ -106,6 +113,25 @@ fn introduction(farm: &Farm) -> Value {
         },
         "bucket": BUCKET,
     })
+}
+
+fn introduce_show(introduction: &mut Value, show: &Show) {
+    let roots = [&show.projects_root, &show.scratch_root].map(|root| {
+        json!({
+            "path": root.path,
+            "fileSystemLocationName": root.file_system_location_name,
+            "fileCount": show.final_files(root).len(),
+        })
+    });
+    introduction["rootPrefix"] = json!(show.location.root_prefix);
+    introduction["farmId"] = json!(show.location.farm_id);
+    introduction["queueId"] = json!(show.location.queue_id);
+    introduction["jobId"] = json!(show.job_id);
+    introduction["jobName"] = json!(show.job_name);
+    introduction["stepId"] = json!(show.step_id);
+    introduction["jobStorageProfile"] = json!(show.storage_profile);
+    introduction["assetRoots"] = json!(roots);
+    introduction["frames"] = json!({ "count": FRAMES, "width": WIDTH, "height": HEIGHT });
 }
 
 /// Returns when standard input ends or a signal asks for the end.

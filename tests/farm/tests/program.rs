@@ -1,0 +1,63 @@
+//! The program `farm`, as a test or a demo in another language starts it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+fn start(arguments: &[&str]) -> (Child, Value) {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_farm"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(program.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    (program, serde_json::from_str(&line).unwrap())
+}
+
+fn ends_in_time(program: &mut Child) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        if let Some(status) = program.try_wait().unwrap() {
+            return status.success();
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    program.kill().unwrap();
+    false
+}
+
+#[test]
+fn it_says_how_to_reach_it_and_ends_when_its_input_closes() {
+    let (mut program, introduction) = start(&[]);
+    assert!(introduction["endpoint"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+    assert!(introduction["credentials"]["secretAccessKey"].is_string());
+    assert!(introduction.get("jobId").is_none());
+    drop(program.stdin.take());
+    assert!(ends_in_time(&mut program));
+}
+
+#[test]
+fn with_the_show_it_says_which_job_to_download() {
+    let (mut program, introduction) = start(&["--show"]);
+    for id in ["farmId", "queueId", "jobId", "stepId", "rootPrefix", "bucket"] {
+        assert!(introduction[id].is_string(), "{id}");
+    }
+    let location = &introduction["jobStorageProfile"]["fileSystemLocations"][0];
+    assert_eq!(location["name"], "Projects");
+    assert_eq!(location["path"], r"Z:\Projects");
+    assert_eq!(location["type"], "LOCAL");
+    assert_eq!(introduction["assetRoots"][1]["fileSystemLocationName"], Value::Null);
+    drop(program.stdin.take());
+    assert!(ends_in_time(&mut program));
+}
+
+#[test]
+fn arguments_that_do_not_exist_are_named() {
+    let output = Command::new(env!("CARGO_BIN_EXE_farm")).arg("--shwo").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("--shwo"));
+}
