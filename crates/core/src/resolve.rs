@@ -311,9 +311,13 @@ impl<'a> Resolver<'a> {
             Some(walk) => self.map_deeper(&path, walk, is_absolute_name),
             None => {
                 let base = self.root_base.ok_or(Refusal::NoRule)?;
-                let source = self.source;
-                let parts = path.split(|c| source.is_separator(c));
-                self.append(base, parts).map(|start| (start, base))
+                let is_one_piece = self.destination == PathFormat::Posix
+                    && (self.source == PathFormat::Posix || !path.as_bytes().contains(&b'\\'));
+                let start = match is_one_piece {
+                    true => self.append(base, std::iter::once(&*path))?,
+                    false => self.append(base, self.source.split(&path))?,
+                };
+                Ok((start, base))
             }
         }
     }
@@ -331,7 +335,7 @@ impl<'a> Resolver<'a> {
             anchored = crate::path::pure::PurePath::parse(path, self.source).parts();
             anchored.iter().map(String::as_str).collect()
         } else {
-            path.split(|c| self.source.is_separator(c)).collect()
+            self.source.split(path).collect()
         };
         for part in &parts {
             if !applier.step(&mut walk, part) {
@@ -415,13 +419,12 @@ fn inside(path: &str, format: PathFormat) -> Result<Cow<'_, str>, Refusal> {
     if is_anchored(path, format) {
         return Err(Refusal::OutsideRoot);
     }
-    let is_separator = |c| format.is_separator(c);
     let is_plain = |part: &str| !matches!(part, "" | "." | "..");
-    if path.split(is_separator).all(is_plain) {
+    if format.split(path).all(is_plain) {
         return Ok(Cow::Borrowed(path));
     }
     let mut parts: Vec<&str> = Vec::new();
-    for part in path.split(is_separator) {
+    for part in format.split(path) {
         match part {
             "" | "." => {}
             ".." => drop(parts.pop().ok_or(Refusal::OutsideRoot)?),

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::build::{Builder, Draft, MAX_SAFE_INTEGER, Refusal, check_hash_alg, unsupported};
@@ -14,30 +15,110 @@ use crate::error::{Error, ErrorCode, Result};
 /// Names written through `$N` may be longer than the document, but not by more than a real tree needs.
 const EXPANSION_LIMIT: usize = 64;
 
-/// The document's first level. The lists are found first and read second, since the version that says how
-/// to read them may come after them.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// The document's first level. A list that comes before the version that says how to read it is kept as text
+/// and read afterwards; the reference writes the version of a `2023-03-03` manifest first.
+#[derive(Default)]
 struct Document<'a> {
-    #[serde(borrow)]
-    manifest_version: Option<&'a RawValue>,
-    #[serde(borrow)]
-    specification_version: Option<&'a RawValue>,
-    #[serde(borrow)]
-    hash_alg: Option<&'a RawValue>,
-    #[serde(borrow)]
-    total_size: Option<&'a RawValue>,
-    #[serde(borrow)]
+    manifest_version: Option<String>,
+    specification_version: Option<String>,
+    hash_alg: Option<String>,
+    total_size: Option<SafeInteger>,
     paths: Option<&'a RawValue>,
-    #[serde(borrow)]
     files: Option<&'a RawValue>,
-    #[serde(borrow)]
     dirs: Option<&'a RawValue>,
-    #[serde(borrow)]
-    file_chunk_size_bytes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    parent_manifest_hash: Option<&'a RawValue>,
+    file_chunk_size_bytes: Option<SafeInteger>,
+    parent_manifest_hash: Option<String>,
+    /// The files of `paths`, where its version was known in time.
+    read_paths: Option<Builder>,
 }
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum Field {
+    ManifestVersion,
+    SpecificationVersion,
+    HashAlg,
+    TotalSize,
+    Paths,
+    Files,
+    Dirs,
+    FileChunkSizeBytes,
+    ParentManifestHash,
+    #[serde(other)]
+    Unknown,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Document<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FirstLevel;
+        impl<'de> Visitor<'de> for FirstLevel {
+            type Value = Document<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a manifest object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Document<'de>, A::Error> {
+                let mut document = Document::default();
+                while let Some(field) = map.next_key()? {
+                    match field {
+                        Field::ManifestVersion => once(&mut document.manifest_version, &mut map)?,
+                        Field::SpecificationVersion => once(&mut document.specification_version, &mut map)?,
+                        Field::HashAlg => once(&mut document.hash_alg, &mut map)?,
+                        Field::TotalSize => once(&mut document.total_size, &mut map)?,
+                        Field::Files => once(&mut document.files, &mut map)?,
+                        Field::Dirs => once(&mut document.dirs, &mut map)?,
+                        Field::FileChunkSizeBytes => once(&mut document.file_chunk_size_bytes, &mut map)?,
+                        Field::ParentManifestHash => once(&mut document.parent_manifest_hash, &mut map)?,
+                        Field::Paths if document.manifest_version.as_deref() == Some(V2023) => {
+                            if document.read_paths.is_some() {
+                                return Err(de::Error::custom("duplicate field"));
+                            }
+                            let mut builder = Builder::new(ManifestVersion::V2023_03_03, 0);
+                            map.next_value_seed(paths(&mut builder))?;
+                            document.read_paths = Some(builder);
+                        }
+                        Field::Paths => once(&mut document.paths, &mut map)?,
+                        Field::Unknown => drop(map.next_value::<de::IgnoredAny>()?),
+                    }
+                }
+                Ok(document)
+            }
+        }
+        deserializer.deserialize_map(FirstLevel)
+    }
+}
+
+/// Reads a field's value, which a document may hold but once: of two, nobody could say which was meant.
+fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    slot: &mut Option<T>,
+    map: &mut A,
+) -> Result<(), A::Error> {
+    if slot.is_some() {
+        return Err(de::Error::custom("duplicate field"));
+    }
+    *slot = Some(map.next_value()?);
+    Ok(())
+}
+
+/// Reads `paths` into a builder.
+fn paths<'de>(builder: &mut Builder) -> impl DeserializeSeed<'de, Value = ()> {
+    let each = |builder: &mut Builder, entry: PathEntry<'de>| {
+        builder.file(Draft {
+            path: entry.path.0,
+            hash: Some(entry.hash),
+            size: Some(entry.size.0),
+            mtime: Some(entry.mtime.0),
+            chunk_hashes: None,
+            symlink_target: None,
+            runnable: false,
+            deleted: false,
+        })
+    };
+    List { state: builder, each, entry: PhantomData }
+}
+
+const V2023: &str = "2023-03-03";
 
 pub(super) fn decode(json: &[u8]) -> Result<Manifest> {
     let text = std::str::from_utf8(json).map_err(|error| {
@@ -46,20 +127,15 @@ pub(super) fn decode(json: &[u8]) -> Result<Manifest> {
             .caused_by(error)
     })?;
     let source = Source { text };
-    let document: Document = source.read(text)?;
-    if let Some(name) = document.manifest_version {
-        let name: String = source.read(name.get())?;
-        if name != "2023-03-03" {
-            return Err(unsupported(&name));
-        }
-        return source.v2023_03_03(&document);
+    let mut document: Document = source.read(text)?;
+    if let Some(name) = document.manifest_version.take() {
+        return if name == V2023 { source.v2023_03_03(document) } else { Err(unsupported(&name)) };
     }
-    let Some(name) = document.specification_version else {
+    let Some(name) = &document.specification_version else {
         return Err(invalid("the document has neither manifestVersion nor specificationVersion"));
     };
-    let name: String = source.read(name.get())?;
-    let version = ManifestVersion::from_specification_version(&name).ok_or_else(|| unsupported(&name))?;
-    source.v2025_12(version, &document)
+    let version = ManifestVersion::from_specification_version(name).ok_or_else(|| unsupported(name))?;
+    source.v2025_12(version, document)
 }
 
 /// The whole document, so that an error in a part of it can say where in the whole it is.
@@ -77,42 +153,28 @@ impl<'a> Source<'a> {
         seed.deserialize(&mut json).map_err(|error| self.located(fragment, &error))
     }
 
-    fn require<T: Deserialize<'a>>(&self, name: &str, value: Option<&'a RawValue>) -> Result<T> {
-        self.read(value.ok_or_else(|| lacks(name))?.get())
-    }
-
-    fn optional<T: Deserialize<'a>>(&self, value: Option<&'a RawValue>) -> Result<Option<T>> {
-        value.map(|value| self.read(value.get())).transpose()
-    }
-
-    fn v2023_03_03(&self, document: &Document<'a>) -> Result<Manifest> {
-        check_hash_alg(&self.require::<String>("hashAlg", document.hash_alg)?).map_err(invalid)?;
-        let total_size: SafeInteger = self.require("totalSize", document.total_size)?;
-        let paths = document.paths.ok_or_else(|| lacks("paths"))?.get();
-        let mut builder = Builder::new(ManifestVersion::V2023_03_03, paths.len() / 2);
-        let each = |builder: &mut Builder, entry: PathEntry<'a>| {
-            builder.file(Draft {
-                path: entry.path.0,
-                hash: Some(entry.hash),
-                size: Some(entry.size.0),
-                mtime: Some(entry.mtime.0),
-                chunk_hashes: None,
-                symlink_target: None,
-                runnable: false,
-                deleted: false,
-            })
+    fn v2023_03_03(&self, document: Document<'a>) -> Result<Manifest> {
+        check_hash_alg(&document.hash_alg.ok_or_else(|| lacks("hashAlg"))?).map_err(invalid)?;
+        let total_size = document.total_size.ok_or_else(|| lacks("totalSize"))?;
+        let builder = match (document.read_paths, document.paths) {
+            (Some(builder), None) => builder,
+            (None, Some(raw)) => {
+                let mut builder = Builder::new(ManifestVersion::V2023_03_03, raw.get().len() / 2);
+                self.read_with(raw.get(), paths(&mut builder))?;
+                builder
+            }
+            (Some(_), Some(_)) => return Err(invalid("not a manifest: duplicate field paths")),
+            (None, None) => return Err(lacks("paths")),
         };
-        self.read_with(paths, List { state: &mut builder, each, entry: std::marker::PhantomData })?;
         builder.finish(Some(total_size.0)).map_err(invalid)
     }
 
-    fn v2025_12(&self, version: ManifestVersion, document: &Document<'a>) -> Result<Manifest> {
-        check_hash_alg(&self.require::<String>("hashAlg", document.hash_alg)?).map_err(invalid)?;
-        let total_size: SafeInteger = self.require("totalSize", document.total_size)?;
+    fn v2025_12(&self, version: ManifestVersion, document: Document<'a>) -> Result<Manifest> {
+        check_hash_alg(&document.hash_alg.ok_or_else(|| lacks("hashAlg"))?).map_err(invalid)?;
+        let total_size = document.total_size.ok_or_else(|| lacks("totalSize"))?;
         let mut builder = Builder::new(version, self.text.len() / 2);
-        let chunk_size: Option<SafeInteger> = self.optional(document.file_chunk_size_bytes)?;
-        builder.chunking(chunk_size.map(|size| size.0)).map_err(invalid)?;
-        builder.parent(self.optional(document.parent_manifest_hash)?).map_err(invalid)?;
+        builder.chunking(document.file_chunk_size_bytes.map(|size| size.0)).map_err(invalid)?;
+        builder.parent(document.parent_manifest_hash).map_err(invalid)?;
 
         let mut names = Names { dirs: Vec::new(), budget: EXPANSION_LIMIT * self.text.len() };
         if let Some(dirs) = document.dirs {
@@ -123,7 +185,7 @@ impl<'a> Source<'a> {
                 names.dirs.push(path);
                 Ok(())
             };
-            self.read_with(dirs.get(), List { state: &mut state, each, entry: std::marker::PhantomData })?;
+            self.read_with(dirs.get(), List { state: &mut state, each, entry: PhantomData })?;
         }
         let mut state = (&mut builder, &mut names);
         let each = |(builder, names): &mut (&mut Builder, &mut Names), entry: FileEntry<'a>| {
@@ -143,7 +205,7 @@ impl<'a> Source<'a> {
             })
         };
         let files = document.files.ok_or_else(|| lacks("files"))?.get();
-        self.read_with(files, List { state: &mut state, each, entry: std::marker::PhantomData })?;
+        self.read_with(files, List { state: &mut state, each, entry: PhantomData })?;
         builder.finish(Some(total_size.0)).map_err(invalid)
     }
 
@@ -318,7 +380,7 @@ impl<'de> Deserialize<'de> for SafeInteger {
 struct List<'s, S, F, E> {
     state: &'s mut S,
     each: F,
-    entry: std::marker::PhantomData<E>,
+    entry: PhantomData<E>,
 }
 
 impl<'de, S, F, E> DeserializeSeed<'de> for List<'_, S, F, E>

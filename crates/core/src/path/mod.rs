@@ -25,9 +25,21 @@ impl PathFormat {
         }
     }
 
-    /// Whether `c` separates two parts.
-    pub(crate) fn is_separator(self, c: char) -> bool {
-        c == '/' || (c == '\\' && self == Self::Windows)
+    /// Splits at every separator; empty parts are kept.
+    pub(crate) fn split(self, path: &str) -> impl Iterator<Item = &str> {
+        // Separators are ASCII, so bytes will do, which is what makes a million paths quick.
+        let is_separator = move |b: u8| b == b'/' || (b == b'\\' && self == Self::Windows);
+        let mut rest = Some(path);
+        std::iter::from_fn(move || {
+            let path = rest?;
+            match path.bytes().position(is_separator) {
+                Some(at) => {
+                    rest = Some(&path[at + 1..]);
+                    Some(&path[..at])
+                }
+                None => rest.take(),
+            }
+        })
     }
 
     /// The format that an absolute root is written in: a drive or a UNC share means Windows.

@@ -113,7 +113,10 @@ fn bad_name(local_path: &str, below_root: &str, format: PathFormat) -> Option<(H
         let shown: String = local_path.chars().take(80).collect();
         return Some((HazardCode::NameTooLong, format!("the path {shown}… is longer than the target takes")));
     }
-    below_root.split(|c| format.is_separator(c)).find_map(|part| bad_part(part, format))
+    if format == PathFormat::Posix && below_root.len() <= MAX_PART && !below_root.as_bytes().contains(&0) {
+        return None;
+    }
+    format.split(below_root).find_map(|part| bad_part(part, format))
 }
 
 fn bad_part(part: &str, format: PathFormat) -> Option<(HazardCode, String)> {

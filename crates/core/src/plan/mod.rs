@@ -2,7 +2,7 @@
 
 mod hazards;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -290,6 +290,14 @@ impl DownloadPlan {
             self.sources[source as usize].resolved.unmapped_row(index as usize)
         };
         rows.iter().map(row).collect()
+    }
+
+    /// The jobs that have files without a place.
+    pub fn jobs_with_unmapped(&self) -> BTreeSet<&str> {
+        self.unmapped
+            .iter()
+            .filter_map(|&(source, _)| self.sources[source as usize].job_id.as_deref())
+            .collect()
     }
 
     /// The hazards from `offset` on, at most `limit` of them.
