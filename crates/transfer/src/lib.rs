@@ -1,0 +1,34 @@
+//! Signed S3 over HTTP and the download engine of rusty-attachments.
+//!
+//! [`download_job_outputs`] is the whole way: list the job's manifests, fetch them, map and plan with
+//! `rusty-attachments-core`, and transfer. [`DownloadOrchestrator`] offers the single steps.
+
+mod blocking;
+mod client;
+mod download;
+mod job;
+mod manifests;
+mod orchestrator;
+mod pace;
+mod progress;
+mod statistics;
+
+pub use client::{
+    Client, Credentials, CredentialsSource, ObjectReader, ProvideCredentials, ProvidedCredentials, S3Settings,
+};
+pub use download::{
+    Concurrency, ConflictResolution, DownloadOptions, DownloadReport, FileFailure, RunControl, Verify,
+};
+pub use job::{
+    DownloadResult, JobInfo, JobOutputsOptions, MultiJobDownloadResult, MultipleJobsOptions, PathOptions,
+    download_job_outputs, download_multiple_jobs,
+};
+pub use manifests::{
+    DownloadedManifest, ManifestDownloadMetadata, ManifestSelection, discover_output_manifests,
+    download_manifest,
+};
+pub use orchestrator::DownloadOrchestrator;
+pub use progress::{Phase, ProgressCallback, TransferProgress};
+pub use statistics::TransferStatistics;
+// Part of `RunControl`.
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,194 @@
+//! Lists keys, page after page, with the time each was written.
+
+use percent_encoding::percent_decode_str;
+use quick_xml::Reader;
+use quick_xml::events::Event;
+use rusty_attachments_core::keys::ListedObject;
+use rusty_attachments_core::{Error, ErrorCode, Result};
+
+use super::Client;
+use super::error::{Action, broken};
+use super::send::Exchange;
+use super::settings::query;
+
+/// One answer of `ListObjectsV2`.
+#[derive(Debug, Default, PartialEq)]
+struct Page {
+    objects: Vec<ListedObject>,
+    next: Option<String>,
+}
+
+impl Client {
+    /// Every object whose key begins with `prefix`, in the order of the keys.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` without the bucket, `ACCESS_DENIED`, `CREDENTIALS`, `THROTTLED`, `NETWORK`, `TIMEOUT`.
+    pub async fn list(&self, prefix: &str) -> Result<Vec<ListedObject>> {
+        let mut objects = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let page = self.list_page(prefix, token.as_deref()).await?;
+            objects.extend(page.objects);
+            match page.next {
+                // A service that gives the same token again would be asked for ever.
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                _ => return Ok(objects),
+            }
+        }
+    }
+
+    async fn list_page(&self, prefix: &str, token: Option<&str>) -> Result<Page> {
+        let mut parameters = vec![("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix)];
+        if let Some(token) = token {
+            parameters.insert(0, ("continuation-token", token));
+        }
+        let query = query(&parameters);
+        let exchange = Exchange { action: Action::List(prefix), key: "", query: &query, from: None };
+        let mut attempt = 1;
+        loop {
+            let error = match self.send(&exchange).await?.bytes().await {
+                Ok(body) => return parse_page(&body).map_err(|error| self.unreadable(prefix, error)),
+                Err(cause) => broken(cause, exchange.action, &self.settings.bucket, attempt),
+            };
+            if !self.wait_to_retry(attempt, None).await {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    fn unreadable(&self, prefix: &str, cause: quick_xml::Error) -> Error {
+        let bucket = &self.settings.bucket;
+        Error::new(
+            ErrorCode::Network,
+            format!("The list of s3://{bucket}/{prefix} is not what S3 sends. Check endpoint and proxy."),
+        )
+        .with("bucket", bucket.as_str())
+        .with("key", prefix)
+        .caused_by(cause)
+    }
+}
+
+fn parse_page(xml: &[u8]) -> std::result::Result<Page, quick_xml::Error> {
+    let mut reader = Reader::from_reader(xml);
+    let mut page = Page::default();
+    let mut path: Vec<Vec<u8>> = Vec::new();
+    let mut text = String::new();
+    let mut object = ListedObject { key: String::new(), last_modified: None };
+    let (mut encoded, mut truncated, mut next) = (false, false, None);
+    loop {
+        match reader.read_event()? {
+            Event::Start(start) => {
+                path.push(start.local_name().as_ref().to_vec());
+                text.clear();
+            }
+            Event::Text(part) => text.push_str(&part.decode()?),
+            Event::GeneralRef(name) => text.push_str(&resolve(&name)?),
+            Event::CData(part) => text.push_str(&part.decode()?),
+            Event::End(_) => {
+                match path.iter().map(Vec::as_slice).collect::<Vec<_>>().as_slice() {
+                    [_, b"EncodingType"] => encoded = text == "url",
+                    [_, b"IsTruncated"] => truncated = text == "true",
+                    [_, b"NextContinuationToken"] => next = Some(std::mem::take(&mut text)),
+                    [_, b"Contents", b"Key"] => object.key = std::mem::take(&mut text),
+                    [_, b"Contents", b"LastModified"] => object.last_modified = parse_time(&text),
+                    [_, b"Contents"] => {
+                        let empty = ListedObject { key: String::new(), last_modified: None };
+                        page.objects.push(std::mem::replace(&mut object, empty));
+                    }
+                    _ => {}
+                }
+                path.pop();
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    if encoded {
+        for object in &mut page.objects {
+            let spaced = object.key.replace('+', " ");
+            object.key = percent_decode_str(&spaced).decode_utf8_lossy().into_owned();
+        }
+    }
+    page.next = next.filter(|_| truncated);
+    Ok(page)
+}
+
+/// The text of an entity such as `&amp;` or `&#13;`.
+fn resolve(name: &quick_xml::events::BytesRef<'_>) -> std::result::Result<String, quick_xml::Error> {
+    if let Some(character) = name.resolve_char_ref()? {
+        return Ok(character.into());
+    }
+    let name = name.decode()?;
+    Ok(quick_xml::escape::resolve_predefined_entity(&name).unwrap_or_default().into())
+}
+
+/// Milliseconds since 1970 of `2024-05-06T07:08:09.123Z`; the fraction may be absent.
+fn parse_time(text: &str) -> Option<i64> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut clock = clock.splitn(3, ':').map(|part| part.parse::<i64>().ok());
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
+    let millis: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || !(0..10_000).contains(&year) {
+        return None;
+    }
+    // Days from the first of March of year 0, so that a leap day is a year's last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (month * 153 + 2) / 5
+        + day
+        - 1;
+    let days_to_1970 = 719_468;
+    Some((((days - days_to_1970) * 24 + hour) * 60 + minute) * 60_000 + second * 1_000 + millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_keys_times_and_what_comes_next() {
+        let page = parse_page(
+            b"<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
+              <IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>\
+              <Contents><Key>a+b/%C3%A9&amp;c</Key><LastModified>1970-01-02T00:00:00.000Z</LastModified>\
+              <Owner><ID>x</ID></Owner></Contents>\
+              <CommonPrefixes><Prefix>p</Prefix></CommonPrefixes>\
+              <NextContinuationToken>t==</NextContinuationToken></ListBucketResult>",
+        )
+        .unwrap();
+        let object = ListedObject { key: "a b/\u{e9}&c".into(), last_modified: Some(86_400_000) };
+        assert_eq!(page.objects.len(), 1);
+        assert_eq!(
+            (&page.objects[0].key, page.objects[0].last_modified),
+            (&object.key, object.last_modified)
+        );
+        assert_eq!(page.next.as_deref(), Some("t=="));
+    }
+
+    #[test]
+    fn keys_that_are_not_encoded_stay_as_they_are() {
+        let page = parse_page(b"<R><Contents><Key>a+%41</Key></Contents></R>").unwrap();
+        assert_eq!(page.objects[0].key, "a+%41");
+        assert_eq!(page.next, None);
+    }
+
+    #[test]
+    fn a_page_that_is_not_xml_is_an_error() {
+        assert!(parse_page(b"<a><b></a>").is_err());
+    }
+
+    #[test]
+    fn times_are_read_to_the_millisecond() {
+        assert_eq!(parse_time("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(parse_time("2000-02-29T12:34:56.7Z"), Some(951_827_696_700));
+        assert_eq!(parse_time("2026-11-22T08:06:20.123456Z"), Some(1_795_334_780_123));
+        for wrong in ["", "2000-13-01T00:00:00Z", "2000-01-01", "x-y-zT1:2:3Z"] {
+            assert_eq!(parse_time(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! An S3 client of exactly the two operations that downloads need, over one pool of connections.
+
+mod credentials;
+mod error;
+mod get;
+mod list;
+mod retry;
+mod send;
+mod settings;
+mod sign;
+
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use rusty_attachments_core::{Error, ErrorCode, Result};
+
+pub use self::credentials::{Credentials, CredentialsSource, ProvideCredentials, ProvidedCredentials};
+pub use self::get::ObjectReader;
+pub use self::settings::S3Settings;
+
+use self::credentials::CredentialsCache;
+use self::retry::RetryBudget;
+use self::settings::{Addressing, variable};
+
+/// A body or answer that brings nothing for so long has stalled.
+const IDLE: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(10);
+/// S3 closes idle connections soon after; one that is closed while it is taken costs a retry.
+const KEEP_IDLE_CONNECTION: Duration = Duration::from_secs(15);
+
+/// Reads one bucket.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    settings: S3Settings,
+    addressing: Addressing,
+    bucket_owner: Option<HeaderValue>,
+    credentials: CredentialsCache,
+    /// Where the bucket is, as far as it is known: an answer may say better.
+    region: RwLock<String>,
+    /// Seconds that the service's clock is ahead of this machine's.
+    clock_ahead: AtomicI64,
+    budget: RetryBudget,
+    throttles: AtomicU64,
+}
+
+impl Client {
+    /// A client of the bucket; nothing is sent yet.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` for a bucket, endpoint or owner that cannot be; `IO` if `AWS_CA_BUNDLE` cannot be read.
+    pub fn new(settings: S3Settings, credentials: CredentialsSource) -> Result<Self> {
+        let addressing = settings.addressing()?;
+        let bucket_owner = settings.expected_bucket_owner.as_deref().map(HeaderValue::from_str).transpose();
+        let bucket_owner = bucket_owner.map_err(|cause| {
+            Error::new(ErrorCode::InvalidArgument, "The expected bucket owner is not an account number.")
+                .caused_by(cause)
+        })?;
+        Ok(Self {
+            http: connect()?,
+            region: RwLock::new(settings.initial_region()),
+            settings,
+            addressing,
+            bucket_owner,
+            credentials: CredentialsCache::new(credentials),
+            clock_ahead: AtomicI64::new(0),
+            budget: RetryBudget::new(),
+            throttles: AtomicU64::new(0),
+        })
+    }
+
+    /// What the client was made with.
+    pub fn settings(&self) -> &S3Settings {
+        &self.settings
+    }
+
+    /// How many requests were sent again so far.
+    pub fn retries(&self) -> u64 {
+        self.budget.retries()
+    }
+
+    /// How often the service asked for a slower pace so far.
+    pub(crate) fn throttles(&self) -> u64 {
+        self.throttles.load(Ordering::Relaxed)
+    }
+
+    fn region(&self) -> String {
+        self.region.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_region(&self, region: String) {
+        *self.region.write().unwrap_or_else(PoisonError::into_inner) = region;
+    }
+}
+
+fn connect() -> Result<reqwest::Client> {
+    // Whoever installed a provider before keeps it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("rusty-attachments/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT)
+        .read_timeout(IDLE)
+        .pool_idle_timeout(KEEP_IDLE_CONNECTION)
+        .tcp_nodelay(true);
+    if let Some(path) = variable("AWS_CA_BUNDLE") {
+        let wrong = |cause: Box<dyn std::error::Error>| {
+            Error::new(
+                ErrorCode::Io,
+                format!("AWS_CA_BUNDLE={path} cannot be used ({cause}). Name a PEM file."),
+            )
+            .with("path", path.as_str())
+        };
+        let pem = std::fs::read(&path).map_err(|cause| wrong(cause.into()))?;
+        let certificates =
+            reqwest::Certificate::from_pem_bundle(&pem).map_err(|cause| wrong(cause.into()))?;
+        builder = builder.tls_certs_only(certificates);
+    }
+    builder.build().map_err(|cause| {
+        Error::new(ErrorCode::Network, format!("No HTTP client can be made: {cause}")).caused_by(cause)
+    })
+}

@@ -1,0 +1,181 @@
+//! Sends one signed request until it is answered: retries, new credentials, the right region, the right time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{DATE, HeaderMap, HeaderValue, IF_MATCH, RANGE, RETRY_AFTER};
+use reqwest::{Method, Response};
+use rusty_attachments_core::{Error, Result};
+
+use super::error::{Action, Refusal, broken};
+use super::retry::{MAX_ATTEMPTS, parse_retry_after, wait};
+use super::sign::sign;
+use super::{Client, credentials::Credentials};
+
+/// An error's body is a few hundred bytes; what is longer is not S3's.
+const LONGEST_ERROR_BODY: usize = 64 * 1024;
+
+/// One GET.
+#[derive(Debug)]
+pub(crate) struct Exchange<'a> {
+    pub action: Action<'a>,
+    /// The object's key; empty when listing.
+    pub key: &'a str,
+    /// Already encoded, in the order of the names.
+    pub query: &'a str,
+    /// The first byte wanted, and the ETag that the object must still have.
+    pub from: Option<(u64, &'a str)>,
+}
+
+/// What may be put right once for a request, since doing it twice would lead in a circle.
+#[derive(Default)]
+struct Corrections {
+    region: bool,
+    credentials: bool,
+    time: bool,
+}
+
+impl Client {
+    /// The answer, if it is a success; otherwise why there is none, after all retries.
+    pub(crate) async fn send(&self, exchange: &Exchange<'_>) -> Result<Response> {
+        let mut corrections = Corrections::default();
+        let mut attempt = 1;
+        loop {
+            let credentials = self.credentials.get().await?;
+            let region = self.region();
+            let answer = self.try_once(exchange, &credentials, &region).await?;
+            let (error, retry_after) = match answer {
+                Ok(response) if response.status().is_success() => {
+                    self.budget.earn(attempt);
+                    return Ok(response);
+                }
+                Ok(response) => {
+                    let date = response.headers().get(DATE).cloned();
+                    let refusal = read_refusal(response).await;
+                    if self.correct(&refusal, date, &credentials, &region, &mut corrections).await? {
+                        continue;
+                    }
+                    if refusal.wants_slower_pace() {
+                        self.throttles.fetch_add(1, Ordering::Relaxed);
+                    }
+                    let (retry, after) = (refusal.wants_retry(), refusal.retry_after);
+                    let error = refusal.into_error(exchange.action, &self.settings.bucket, attempt);
+                    if !retry {
+                        return Err(error);
+                    }
+                    (error, after)
+                }
+                Err(cause) => (broken(cause, exchange.action, &self.settings.bucket, attempt), None),
+            };
+            if !self.wait_to_retry(attempt, retry_after).await {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Waits before the next attempt; `false` if there is to be none.
+    pub(crate) async fn wait_to_retry(&self, attempt: u32, retry_after: Option<Duration>) -> bool {
+        let again = attempt < MAX_ATTEMPTS && self.budget.spend();
+        if again {
+            tokio::time::sleep(wait(attempt, retry_after)).await;
+        }
+        again
+    }
+
+    async fn try_once(
+        &self,
+        exchange: &Exchange<'_>,
+        credentials: &Credentials,
+        region: &str,
+    ) -> Result<reqwest::Result<Response>> {
+        let url = self.addressing.url(region, exchange.key, exchange.query)?;
+        let mut request = reqwest::Request::new(Method::GET, url);
+        let headers = request.headers_mut();
+        if let Some(owner) = &self.bucket_owner {
+            headers.insert("x-amz-expected-bucket-owner", owner.clone());
+        }
+        if let Some((first, etag)) = exchange.from {
+            headers.insert(RANGE, HeaderValue::try_from(format!("bytes={first}-")).map_err(impossible)?);
+            headers.insert(IF_MATCH, HeaderValue::try_from(etag).map_err(impossible)?);
+        }
+        sign(&mut request, credentials, region, self.now())?;
+        Ok(self.http.execute(request).await)
+    }
+
+    /// Puts right what the refusal says is wrong; `true` if the request is to be sent again at once.
+    async fn correct(
+        &self,
+        refusal: &Refusal,
+        date: Option<HeaderValue>,
+        credentials: &Arc<Credentials>,
+        region: &str,
+        done: &mut Corrections,
+    ) -> Result<bool> {
+        if let Some(region) = refusal.other_region(region).filter(|_| !done.region) {
+            done.region = true;
+            self.set_region(region);
+            return Ok(true);
+        }
+        if refusal.wants_new_credentials() && !done.credentials {
+            done.credentials = true;
+            return Ok(self.credentials.replace(credentials).await?.is_some());
+        }
+        if refusal.wants_the_time() && !done.time {
+            done.time = true;
+            return Ok(date.is_some_and(|date| self.set_time(&date)));
+        }
+        Ok(false)
+    }
+
+    /// The service's time, as far as it is known.
+    fn now(&self) -> SystemTime {
+        let ahead = self.clock_ahead.load(Ordering::Relaxed);
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        let now = SystemTime::now();
+        if ahead < 0 { now.checked_sub(by) } else { now.checked_add(by) }.unwrap_or(now)
+    }
+
+    fn set_time(&self, date: &HeaderValue) -> bool {
+        let Some(theirs) = date.to_str().ok().and_then(|date| httpdate::parse_http_date(date).ok()) else {
+            return false;
+        };
+        let ahead = match theirs.duration_since(SystemTime::now()) {
+            Ok(ahead) => i64::try_from(ahead.as_secs()),
+            Err(behind) => i64::try_from(behind.duration().as_secs()).map(|seconds| -seconds),
+        };
+        ahead.is_ok_and(|ahead| self.clock_ahead.swap(ahead, Ordering::Relaxed) != ahead || ahead != 0)
+    }
+}
+
+async fn read_refusal(mut response: Response) -> Refusal {
+    let header = |headers: &HeaderMap, name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+    let headers = response.headers();
+    let mut refusal = Refusal {
+        status: response.status(),
+        region: header(headers, "x-amz-bucket-region"),
+        request_id: header(headers, "x-amz-request-id"),
+        retry_after: header(headers, RETRY_AFTER.as_str())
+            .and_then(|value| parse_retry_after(&value, SystemTime::now())),
+        ..Refusal::default()
+    };
+    let mut body = Vec::new();
+    // A body that breaks off still leaves the status, and perhaps the code.
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST_ERROR_BODY {
+            break;
+        }
+    }
+    refusal.read_body(&body);
+    refusal
+}
+
+fn impossible(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::new(
+        rusty_attachments_core::ErrorCode::Network,
+        "The service gave an ETag that no header can hold.",
+    )
+    .caused_by(cause)
+}

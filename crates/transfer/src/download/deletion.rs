@@ -1,0 +1,51 @@
+//! Deletes what manifests delete, where the caller asked for that: files, then directories that are empty.
+
+use std::cmp::Reverse;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use rusty_attachments_core::{ErrorCode, PlannedDeletion, Result};
+
+use super::FileFailure;
+use super::directory::Directories;
+use super::disk::{DiskContext, path_error};
+
+/// Deletes, and tells what could not be.
+pub(crate) fn apply(deletions: &[PlannedDeletion], directories: &Directories) -> Vec<FileFailure> {
+    let mut deletions: Vec<_> = deletions.iter().collect();
+    // The deepest directories first: they are what keeps those above them from being empty.
+    deletions.sort_by_key(|deletion| {
+        (deletion.is_directory, Reverse(Path::new(&deletion.local_path).components().count()))
+    });
+    let failed =
+        deletions.into_iter().filter_map(|deletion| Some((deletion, delete(deletion, directories).err()?)));
+    failed
+        .map(|(deletion, error)| FileFailure {
+            path: deletion.local_path.clone(),
+            local_path: deletion.local_path.clone(),
+            job_id: None,
+            error,
+        })
+        .collect()
+}
+
+fn delete(deletion: &PlannedDeletion, directories: &Directories) -> Result<()> {
+    let (path, root) = (Path::new(&deletion.local_path), Path::new(&deletion.local_root));
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    let Some(parent) = path.parent().filter(|parent| parent.starts_with(root)) else {
+        let message = format!("{} is not inside {}: it is not deleted.", path.display(), root.display());
+        return Err(path_error(ErrorCode::PathOutsideRoot, message, path));
+    };
+    directories.stays_inside(parent, root)?;
+    let result = match (deletion.is_directory, metadata.is_dir()) {
+        (true, true) => fs::remove_dir(path),
+        (false, false) => fs::remove_file(path),
+        // Something else has taken the name since.
+        _ => Ok(()),
+    };
+    match result {
+        Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) => Ok(()),
+        result => result.at("delete", path),
+    }
+}

@@ -1,0 +1,88 @@
+//! Makes the directories of targets, once each, and lets no link lead a path out of its root.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rusty_attachments_core::{ErrorCode, Result};
+
+use super::disk::{DiskContext, disk_error, path_error};
+use super::file::sweep;
+
+/// What is known of a run's directories. Shared by all its threads.
+#[derive(Default)]
+pub(crate) struct Directories {
+    known: Mutex<HashMap<PathBuf, Arc<OnceLock<Result<()>>>>>,
+    /// Where the roots really are: a root may itself be a link.
+    roots: Mutex<HashMap<PathBuf, PathBuf>>,
+}
+
+impl Directories {
+    /// Makes `directory` and what is missing above it, so that a file may be written there.
+    pub(crate) fn prepare(&self, directory: &Path, root: &Path) -> Result<()> {
+        let known = {
+            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            match known.get(directory) {
+                Some(entry) => entry.clone(),
+                None => known.entry(directory.to_owned()).or_default().clone(),
+            }
+        };
+        known.get_or_init(|| self.make(directory, root)).clone()
+    }
+
+    fn make(&self, directory: &Path, root: &Path) -> Result<()> {
+        if directory == root {
+            fs::create_dir_all(root).at("make the directory", root)?;
+            sweep(root);
+            return Ok(());
+        }
+        let parent = directory.parent().filter(|_| directory.starts_with(root)).ok_or_else(|| {
+            let message = format!(
+                "{} is not inside {}: nothing is written there.",
+                directory.display(),
+                root.display()
+            );
+            path_error(ErrorCode::PathOutsideRoot, message, directory)
+        })?;
+        self.prepare(parent, root)?;
+        match fs::create_dir(directory) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(disk_error("make the directory", directory, error)),
+        }
+        let kind = fs::symlink_metadata(directory).at("look at", directory)?.file_type();
+        if kind.is_symlink() {
+            self.stays_inside(directory, root)?;
+        } else if !kind.is_dir() {
+            return Err(disk_error("make the directory", directory, ErrorKind::NotADirectory.into()));
+        }
+        sweep(directory);
+        Ok(())
+    }
+
+    /// Refuses a link that leads out of `root`: what is written below it would land where nobody meant it to.
+    pub(crate) fn stays_inside(&self, link: &Path, root: &Path) -> Result<()> {
+        let target = fs::canonicalize(link).at("follow the link", link)?;
+        if target.starts_with(self.real_root(root)?) {
+            return Ok(());
+        }
+        let message = format!(
+            "{} is a link that leads out of {}: nothing is written through it. Remove it, or choose another destination.",
+            link.display(),
+            root.display()
+        );
+        Err(path_error(ErrorCode::PathOutsideRoot, message, link))
+    }
+
+    fn real_root(&self, root: &Path) -> Result<PathBuf> {
+        let mut roots = self.roots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(real) = roots.get(root) {
+            return Ok(real.clone());
+        }
+        let real = fs::canonicalize(root).at("find the directory", root)?;
+        roots.insert(root.into(), real.clone());
+        Ok(real)
+    }
+}

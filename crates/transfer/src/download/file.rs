@@ -1,0 +1,198 @@
+//! One file's way to the disk: a temporary file beside the target, its times, and its place.
+
+use std::fs::{self, File, FileTimes, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rusty_attachments_core::Result;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::disk::{DiskContext, disk_error};
+
+const ENDING: &str = ".rusty-attachments.part";
+/// A temporary file that nobody has written to for so long belongs to no run.
+const STALE: Duration = Duration::from_secs(24 * 60 * 60);
+/// How much of a target's name its temporary file repeats, for whoever sees it there.
+const REPEATED: usize = 40;
+const MOST_COPIES: u32 = 10_000;
+
+/// How a finished file takes its place.
+pub(crate) enum Placement<'a> {
+    /// What is there is replaced.
+    Replace,
+    /// What is there stays; the first free `name (n).ext` is taken, unless what is there passes as the same.
+    Beside(&'a dyn Fn(&Path) -> bool),
+}
+
+/// A file that is not at its place yet, and goes away if it never gets there.
+#[derive(Debug)]
+pub(crate) struct TempFile {
+    path: PathBuf,
+    file: File,
+    placed: bool,
+}
+
+impl TempFile {
+    pub(crate) fn create(target: &Path, runnable: bool) -> Result<Self> {
+        let path = target.with_file_name(temporary_name(target));
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt;
+            // The umask takes its bits off these, as for any new file.
+            options.mode(if runnable { 0o777 } else { 0o666 });
+        }
+        #[cfg(not(unix))]
+        let _ = runnable;
+        let file = options.open(&path).at("create a temporary file for", target)?;
+        Ok(Self { path, file, placed: false })
+    }
+
+    pub(crate) fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8], target: &Path) -> Result<()> {
+        self.file.write_all(bytes).at("write", target)
+    }
+
+    /// Gives the file its time, in microseconds since 1970, and its name. `false` if it was there already.
+    pub(crate) fn place(mut self, target: &Path, mtime: Option<i64>, how: &Placement<'_>) -> Result<bool> {
+        if let Some(mtime) = mtime {
+            set_mtime(&self.file, mtime).at("set the time of", target)?;
+        }
+        match how {
+            Placement::Replace => fs::rename(&self.path, target).at("replace", target)?,
+            Placement::Beside(is_same) => {
+                let mut number = 0;
+                loop {
+                    let candidate = numbered(target, number);
+                    match rename_new(&self.path, &candidate) {
+                        Ok(()) => break,
+                        Err(error) if error.kind() != ErrorKind::AlreadyExists || number == MOST_COPIES => {
+                            return Err(disk_error("place", &candidate, error));
+                        }
+                        Err(_) if is_same(&candidate) => return Ok(false),
+                        Err(_) => number += 1,
+                    }
+                }
+            }
+        }
+        self.placed = true;
+        Ok(true)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        if !self.placed {
+            // Should this fail, a later run sweeps the file.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// `name.ext`, `name (1).ext`, `name (2).ext` …
+pub(crate) fn numbered(target: &Path, number: u32) -> PathBuf {
+    if number == 0 {
+        return target.to_owned();
+    }
+    let stem = target.file_stem().unwrap_or_default().to_string_lossy();
+    match target.extension() {
+        Some(extension) => {
+            target.with_file_name(format!("{stem} ({number}).{}", extension.to_string_lossy()))
+        }
+        None => target.with_file_name(format!("{stem} ({number})")),
+    }
+}
+
+pub(crate) fn set_mtime(file: &File, micros: i64) -> io::Result<()> {
+    let distance = Duration::from_micros(micros.unsigned_abs());
+    let time = if micros < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    let time = time.ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "the time is out of range"))?;
+    file.set_times(FileTimes::new().set_modified(time))
+}
+
+/// Renames without replacing: atomically where the system can, so that of two runs one sees the other's file.
+pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            result => return result.map_err(io::Error::from),
+        }
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        // File systems without hard links: an empty file holds the name until the rename replaces it.
+        Err(_) => {
+            OpenOptions::new().write(true).create_new(true).open(to)?;
+            fs::rename(from, to)
+        }
+    }
+}
+
+/// A name in the target's directory that is ours to see, and tells which process of which system made it.
+pub(crate) fn temporary_name(target: &Path) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let short = &name[..name.floor_char_boundary(REPEATED)];
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!(".{short}.{:016x}-{:x}-{count:x}{ENDING}", system(), std::process::id())
+}
+
+/// Removes what dead runs left in a directory. What cannot be removed does no harm.
+pub(crate) fn sweep(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(origin) = name.to_str().and_then(|name| name.strip_suffix(ENDING)?.rsplit('.').next())
+        else {
+            continue;
+        };
+        let old = || {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > STALE))
+        };
+        if is_dead(origin) || old() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn is_dead(origin: &str) -> bool {
+    let mut parts = origin.split('-').map(|part| u64::from_str_radix(part, 16).ok());
+    let (Some(Some(made_by)), Some(Some(process))) = (parts.next(), parts.next()) else { return false };
+    made_by == system() && !is_running(process)
+}
+
+#[cfg(unix)]
+fn is_running(process: u64) -> bool {
+    let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+    process.is_none_or(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(not(unix))]
+fn is_running(_: u64) -> bool {
+    true
+}
+
+/// Tells apart the systems whose process numbers mean different processes, though they may share a disk.
+fn system() -> u64 {
+    static SYSTEM: OnceLock<u64> = OnceLock::new();
+    *SYSTEM.get_or_init(|| {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id");
+        match (boot, fs::read_link("/proc/self/ns/pid")) {
+            (Ok(boot), Ok(namespace)) => xxh3_64(format!("{boot}{}", namespace.display()).as_bytes()),
+            // Nothing tells: then no file of another run passes as a dead one's, and age decides.
+            _ => fastrand::u64(..),
+        }
+    })
+}

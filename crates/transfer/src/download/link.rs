@@ -1,0 +1,119 @@
+//! Symbolic links of manifests: made last, and only to what is inside their root.
+
+use std::fs;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use rusty_attachments_core::{Content, ErrorCode, PlannedFile, Result};
+
+use super::check::{Decision, first_free};
+use super::directory::Directories;
+use super::disk::{DiskContext, path_error};
+use super::file::temporary_name;
+use super::{ConflictResolution, DownloadOptions};
+
+/// What is to be done about a link.
+pub(crate) fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Decision {
+    let link = Path::new(file.local_path);
+    let text = match text(file) {
+        Ok(text) => text,
+        Err(error) => return Decision::Fail(error),
+    };
+    if fs::read_link(link).is_ok_and(|there| there == text) {
+        return Decision::Skip;
+    }
+    let taken = fs::symlink_metadata(link).is_ok();
+    if taken && options.conflict_resolution == ConflictResolution::Skip {
+        Decision::Skip
+    } else {
+        Decision::Fetch
+    }
+}
+
+/// Makes the link.
+pub(crate) fn make(
+    file: &PlannedFile<'_>,
+    options: &DownloadOptions,
+    directories: &Directories,
+) -> Result<()> {
+    let (link, root) = (Path::new(file.local_path), Path::new(file.local_root));
+    let text = text(file)?;
+    directories.prepare(link.parent().unwrap_or(root), root)?;
+    let temporary = link.with_file_name(temporary_name(link));
+    let target = link.parent().unwrap_or(root).join(&text);
+    symlink(&text, &target, &temporary).at("make the link", link)?;
+    let result = leads_inside(&temporary, &target, root, directories).and_then(|()| {
+        let place = match options.conflict_resolution {
+            ConflictResolution::CreateCopy => first_free(link),
+            _ => link.to_owned(),
+        };
+        fs::rename(&temporary, &place).at("make the link", link)
+    });
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// Also other links on the way may lead out: those that exist are followed.
+fn leads_inside(link: &Path, target: &Path, root: &Path, directories: &Directories) -> Result<()> {
+    if target.exists() {
+        return directories.stays_inside(link, root);
+    }
+    let existing = target.ancestors().skip(1).find(|path| path.exists()).unwrap_or(root);
+    if existing.starts_with(root) { directories.stays_inside(existing, root) } else { Ok(()) }
+}
+
+/// What the link says: the way from its directory, so that the tree may be moved.
+fn text(file: &PlannedFile<'_>) -> Result<PathBuf> {
+    let (link, root) = (Path::new(file.local_path), Path::new(file.local_root));
+    let Content::Symlink { target } = &file.content else {
+        return Err(path_error(ErrorCode::InvalidManifest, format!("{} is no link.", file.path), link));
+    };
+    let target = Path::new(target);
+    let climbs = target.components().any(|part| part == Component::ParentDir);
+    if climbs || !target.starts_with(root) {
+        let message = format!(
+            "The link {} leads to {}, which is not inside {}: it is not made.",
+            link.display(),
+            target.display(),
+            root.display()
+        );
+        return Err(path_error(ErrorCode::PathOutsideRoot, message, link));
+    }
+    Ok(relative(link.parent().unwrap_or(root), target))
+}
+
+fn relative(from: &Path, to: &Path) -> PathBuf {
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    let way: PathBuf = up.chain(to.components().skip(shared)).collect();
+    if way.as_os_str().is_empty() { PathBuf::from(".") } else { way }
+}
+
+#[cfg(unix)]
+fn symlink(text: &Path, _: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(text, link)
+}
+
+#[cfg(windows)]
+fn symlink(text: &Path, target: &Path, link: &Path) -> io::Result<()> {
+    if target.is_dir() {
+        std::os::windows::fs::symlink_dir(text, link)
+    } else {
+        std::os::windows::fs::symlink_file(text, link)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_tells_the_way_from_its_own_directory() {
+        let way = |from: &str, to: &str| relative(Path::new(from), Path::new(to));
+        assert_eq!(way("/r/a/b", "/r/a/c/d"), Path::new("../c/d"));
+        assert_eq!(way("/r", "/r/a"), Path::new("a"));
+        assert_eq!(way("/r/a", "/r/a"), Path::new("."));
+    }
+}

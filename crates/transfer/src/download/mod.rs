@@ -1,0 +1,274 @@
+//! Carries out a plan: looks what is there, fetches the rest, each object once, and counts what became of it.
+
+mod check;
+mod content;
+mod deletion;
+mod directory;
+mod disk;
+mod file;
+mod link;
+mod object;
+mod options;
+mod space;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result};
+use tokio_util::sync::CancellationToken;
+
+pub use self::options::{Concurrency, ConflictResolution, DownloadOptions, RunControl, Verify};
+
+use self::check::{Decision, decide_all};
+use self::directory::Directories;
+use self::object::Outcome;
+use crate::blocking::blocking;
+use crate::client::Client;
+use crate::pace::Pace;
+use crate::progress::{Phase, Progress};
+use crate::statistics::TransferStatistics;
+
+/// A file that was not written, and why.
+#[derive(Debug, Clone)]
+pub struct FileFailure {
+    /// As in the manifest, `/` separates.
+    pub path: String,
+    /// Where it was to go.
+    pub local_path: String,
+    /// The job that it is of.
+    pub job_id: Option<String>,
+    /// Why it is not there.
+    pub error: Error,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, Default)]
+pub struct DownloadReport {
+    /// The numbers.
+    pub stats: TransferStatistics,
+    /// Every file that was not written, in the order of the plan.
+    pub failures: Vec<FileFailure>,
+}
+
+/// What all parts of a run share.
+pub(crate) struct Run {
+    client: Arc<Client>,
+    plan: Arc<DownloadPlan>,
+    root_prefix: String,
+    options: DownloadOptions,
+    cancel: CancellationToken,
+    directories: Directories,
+    progress: Arc<Progress>,
+}
+
+impl Run {
+    fn file(&self, index: u32) -> PlannedFile<'_> {
+        self.plan.file(index as usize)
+    }
+
+    async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.cancel.run_until_cancelled(work).await.unwrap_or_else(|| Err(cancelled()))
+    }
+}
+
+pub(crate) fn cancelled() -> Error {
+    Error::new(ErrorCode::Cancelled, "The run was cancelled. Files that were whole by then are kept.")
+}
+
+/// Whether an error would meet every other file too.
+fn concerns_all(error: &Error) -> bool {
+    let no_bucket = error.details.get("serviceCode").is_some_and(|code| code == "NoSuchBucket");
+    no_bucket
+        || matches!(error.code, ErrorCode::Credentials | ErrorCode::InvalidArgument | ErrorCode::DiskFull)
+}
+
+/// Carries out `plan`.
+///
+/// # Errors
+/// `CANCELLED`; what concerns every file alike, as `CREDENTIALS` and `DISK_FULL`; with `fail_fast`, whatever
+/// concerns one.
+pub(crate) async fn download(
+    client: &Arc<Client>,
+    plan: &Arc<DownloadPlan>,
+    options: &DownloadOptions,
+    concurrency: Concurrency,
+    cancel: &CancellationToken,
+    progress: &Arc<Progress>,
+) -> Result<DownloadReport> {
+    let began = Instant::now();
+    let retries_before = client.retries();
+    let run = Arc::new(Run {
+        client: client.clone(),
+        plan: plan.clone(),
+        root_prefix: client.settings().root_prefix.clone(),
+        options: options.clone(),
+        // Apart from the caller's, so that a failure can stop this run alone.
+        cancel: cancel.child_token(),
+        directories: Directories::default(),
+        progress: progress.clone(),
+    });
+    let mut tally = Tally::new(&run);
+    let name = |file: u32| run.file(file).local_path.to_owned();
+    let result = progress.during(carry_out(&run, &mut tally, concurrency), name).await;
+    progress.end();
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    result?;
+    let mut report = tally.report;
+    report.failures.sort_by_key(|&(index, _)| index);
+    report.stats.retries = client.retries() - retries_before;
+    report.stats.took(began.elapsed());
+    Ok(DownloadReport {
+        stats: report.stats,
+        failures: report.failures.into_iter().map(|(_, failure)| failure).collect(),
+    })
+}
+
+async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurrency) -> Result<()> {
+    let plan = &run.plan;
+    let (files, bytes) = (plan.file_count() as u64, plan.total_size());
+    run.progress.begin(Phase::Planning, files, bytes);
+    let decisions = decide_all(plan, &run.options, &run.cancel).await;
+    run.progress.begin(Phase::Downloading, files, bytes);
+    let wanted = tally.decide(decisions);
+    if run.cancel.is_cancelled() || run.options.dry_run {
+        return tally.verdict();
+    }
+    let wanted = {
+        let run = run.clone();
+        let checked = move || space::check(&run.plan, &wanted, &run.options).map(|()| wanted);
+        blocking(checked).await??
+    };
+    let (links, mut wanted): (Vec<u32>, Vec<u32>) =
+        wanted.into_iter().partition(|&index| run.file(index).object.is_none());
+    wanted.sort_by_key(|&index| run.file(index).object);
+    let objects = wanted.chunk_by(|&a, &b| run.file(a).object == run.file(b).object);
+    Pace::new(concurrency)
+        .run(
+            objects,
+            |files| object::memory(run.file(files[0]).size),
+            || run.client.throttles(),
+            |files| object::fetch(run.clone(), files.to_vec()),
+            |outcomes| tally.record(&outcomes),
+        )
+        .await;
+    // Links come last, so that nothing is ever written through them.
+    if !links.is_empty() && !run.cancel.is_cancelled() {
+        let run = run.clone();
+        let make = move || {
+            let make = |&index: &u32| {
+                (index, link::make(&run.file(index), &run.options, &run.directories).map(|()| true))
+            };
+            links.iter().map(make).collect::<Vec<Outcome>>()
+        };
+        tally.record(&blocking(make).await?);
+    }
+    if run.options.apply_deletions && !run.cancel.is_cancelled() {
+        let run = run.clone();
+        let failed = blocking(move || deletion::apply(run.plan.deletions(), &run.directories)).await?;
+        let last = plan.file_count() as u32;
+        tally.report.failures.extend(failed.into_iter().map(|failure| (last, failure)));
+    }
+    tally.verdict()
+}
+
+/// Counts what becomes of each file, and stops the run when that makes no sense any more.
+struct Tally<'a> {
+    run: &'a Run,
+    report: Report,
+    /// What ends the run for all files.
+    fatal: Option<Error>,
+}
+
+#[derive(Default)]
+struct Report {
+    stats: TransferStatistics,
+    failures: Vec<(u32, FileFailure)>,
+}
+
+impl<'a> Tally<'a> {
+    fn new(run: &'a Run) -> Self {
+        let stats = TransferStatistics {
+            files_total: run.plan.file_count() as u64,
+            bytes_total: run.plan.total_size(),
+            ..TransferStatistics::default()
+        };
+        Self { run, report: Report { stats, ..Report::default() }, fatal: None }
+    }
+
+    /// The files that are to be fetched.
+    fn decide(&mut self, decisions: Vec<(u32, Decision)>) -> Vec<u32> {
+        let mut wanted = Vec::new();
+        for (index, decision) in decisions {
+            match decision {
+                Decision::Fetch => wanted.push(index),
+                Decision::Skip => {
+                    self.skip(index);
+                    self.run.progress.count_bytes(self.size(index) as i64);
+                }
+                Decision::Fail(error) => self.fail(index, error),
+            }
+        }
+        wanted
+    }
+
+    /// Whether more may begin.
+    fn record(&mut self, outcomes: &[Outcome]) -> bool {
+        let mut proven = None;
+        for (index, outcome) in outcomes {
+            match outcome {
+                Ok(true) => {
+                    self.report.stats.files_transferred += 1;
+                    self.report.stats.bytes_transferred += self.size(*index);
+                    self.run.progress.count_files(1);
+                    proven = Some(*index);
+                }
+                Ok(false) => {
+                    self.skip(*index);
+                    proven = Some(*index);
+                }
+                Err(error) => self.fail(*index, error.clone()),
+            }
+        }
+        let parts = proven.and_then(|index| content::parts(&self.run.file(index)));
+        self.report.stats.objects_fetched += parts.map_or(0, |parts| parts.len() as u64);
+        !self.run.cancel.is_cancelled()
+    }
+
+    fn skip(&mut self, index: u32) {
+        self.report.stats.files_skipped += 1;
+        self.report.stats.bytes_skipped += self.size(index);
+        self.run.progress.count_files(1);
+    }
+
+    fn fail(&mut self, index: u32, error: Error) {
+        if self.fatal.is_some() {
+            // What is cut short by the first failure says nothing new.
+            return;
+        }
+        if self.run.options.fail_fast || concerns_all(&error) {
+            self.run.cancel.cancel();
+            self.fatal = Some(error);
+            return;
+        }
+        let file = self.run.file(index);
+        let failure = FileFailure {
+            path: file.path.to_owned(),
+            local_path: file.local_path.to_owned(),
+            job_id: file.job_id.map(str::to_owned),
+            error,
+        };
+        self.report.stats.files_failed += 1;
+        self.run.progress.count_files(1);
+        self.report.failures.push((index, failure));
+    }
+
+    fn size(&self, index: u32) -> u64 {
+        self.run.file(index).size.unwrap_or(0)
+    }
+
+    fn verdict(&mut self) -> Result<()> {
+        self.fatal.take().map_or(Ok(()), Err)
+    }
+}

@@ -1,0 +1,353 @@
+//! Downloads the outputs of one job or of several: find, fetch, map, plan, transfer, report.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rusty_attachments_core::keys::{ListedObject, ManifestLocation, OutputManifestScope};
+use rusty_attachments_core::{
+    DownloadPlan, Hazard, MatchPathsBy, PathFormat, PlanOptions, PlanSource, Result, RootMapper,
+    RootMapperOptions, StorageProfileWithId, UnmappedPath, plan_download,
+};
+use serde::Deserialize;
+
+use crate::blocking::blocking;
+use crate::download::{DownloadOptions, FileFailure, RunControl, cancelled, download};
+use crate::manifests::{
+    DownloadedManifest, ManifestSelection, discover_output_manifests, download_manifests,
+};
+use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT};
+use crate::progress::{Phase, Progress};
+use crate::statistics::TransferStatistics;
+
+/// How many rows the lists of a result hold; the plan has them all.
+const LISTED: usize = 1_000;
+
+/// Which outputs of a job are wanted, and where they go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobOutputsOptions {
+    /// The farm.
+    pub farm_id: String,
+    /// The queue whose bucket the orchestrator reads.
+    pub queue_id: String,
+    /// The job.
+    pub job_id: String,
+    /// Only this step's.
+    #[serde(default)]
+    pub step_id: Option<String>,
+    /// Only this task's; needs the step.
+    #[serde(default)]
+    pub task_id: Option<String>,
+    /// Only these session actions', and then not only the latest.
+    #[serde(default)]
+    pub session_action_ids: Option<Vec<String>>,
+    /// Only what each task wrote last.
+    #[serde(default = "yes")]
+    pub select_latest_per_task: bool,
+    /// The profile that the job was submitted with.
+    #[serde(default)]
+    pub job_storage_profile: Option<StorageProfileWithId>,
+    /// The profile of this machine.
+    #[serde(default)]
+    pub local_storage_profile: Option<StorageProfileWithId>,
+    /// The format of the job's paths, where no profile tells it.
+    #[serde(default)]
+    pub source_path_format: Option<PathFormat>,
+    /// Local directories by asset root; they win over the profiles.
+    #[serde(default)]
+    pub root_overrides: BTreeMap<String, String>,
+    /// What paths are chosen, and by which side's name.
+    #[serde(flatten)]
+    pub paths: PathOptions,
+    /// How files are written.
+    #[serde(flatten)]
+    pub download: DownloadOptions,
+}
+
+/// What paths are chosen.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PathOptions {
+    /// Filters of which one must match; none chooses all.
+    pub include: Vec<String>,
+    /// Whether filters are matched with local paths or with the job's.
+    pub match_paths_by: MatchPathsBy,
+}
+
+/// Which outputs of several jobs of one queue are wanted, and where they go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MultipleJobsOptions {
+    /// The farm.
+    pub farm_id: String,
+    /// The queue whose bucket the orchestrator reads.
+    pub queue_id: String,
+    /// The jobs.
+    pub jobs: Vec<JobInfo>,
+    /// The profiles that the jobs were submitted with.
+    #[serde(default)]
+    pub storage_profiles: Vec<StorageProfileWithId>,
+    /// The profile of this machine.
+    #[serde(default)]
+    pub local_storage_profile: Option<StorageProfileWithId>,
+    /// Only what each task wrote last.
+    #[serde(default = "yes")]
+    pub select_latest_per_task: bool,
+    /// What paths are chosen, and by which side's name.
+    #[serde(flatten)]
+    pub paths: PathOptions,
+    /// How files are written.
+    #[serde(flatten)]
+    pub download: DownloadOptions,
+}
+
+/// One of several jobs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobInfo {
+    /// The job.
+    pub job_id: String,
+    /// The profile that it was submitted with; none if it was submitted without.
+    #[serde(default)]
+    pub storage_profile_id: Option<String>,
+    /// Only these session actions', and then not only the latest.
+    #[serde(default)]
+    pub session_action_ids: Option<Vec<String>>,
+}
+
+/// What became of a job's outputs.
+#[derive(Debug, Clone)]
+pub struct DownloadResult {
+    /// The numbers.
+    pub stats: TransferStatistics,
+    /// All files, mapped or not.
+    pub plan: Arc<DownloadPlan>,
+    /// Files that have no place on this machine.
+    pub unmapped_count: usize,
+    /// The first thousand of them, each with its reason.
+    pub unmapped: Vec<UnmappedPath>,
+    /// Files that could not be written.
+    pub failure_count: usize,
+    /// The first thousand of them, in the order of the plan.
+    pub failures: Vec<FileFailure>,
+    /// The first thousand names that this machine cannot hold.
+    pub warnings: Vec<Hazard>,
+}
+
+/// What became of several jobs' outputs.
+#[derive(Debug, Clone)]
+pub struct MultiJobDownloadResult {
+    /// The same as for one job, over all of them.
+    pub result: DownloadResult,
+    /// The jobs that have files without a place, in the order given.
+    pub jobs_with_unmapped: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Downloads the outputs of one job. A job without outputs has an empty result.
+///
+/// # Errors
+/// `INVALID_ARGUMENT`, `INCONSISTENT_SOURCE_FORMATS`, and as [`DownloadOrchestrator::discover_output_manifest_keys`],
+/// [`DownloadOrchestrator::download_manifest`] and [`DownloadOrchestrator::download`].
+pub async fn download_job_outputs(
+    orchestrator: &DownloadOrchestrator,
+    options: &JobOutputsOptions,
+    control: &RunControl,
+) -> Result<DownloadResult> {
+    let mapper = RootMapper::new(RootMapperOptions {
+        job_storage_profile: options.job_storage_profile.clone(),
+        local_storage_profile: options.local_storage_profile.clone(),
+        source_path_format: options.source_path_format,
+        root_overrides: options.root_overrides.clone(),
+        destination_path_format: LOCAL_FORMAT,
+    })?;
+    let job = Job {
+        scope: OutputManifestScope {
+            job_id: options.job_id.clone(),
+            step_id: options.step_id.clone(),
+            task_id: options.task_id.clone(),
+        },
+        selection: ManifestSelection {
+            select_latest_per_task: options.select_latest_per_task,
+            session_action_ids: options.session_action_ids.clone(),
+        },
+        mapper: Arc::new(mapper),
+    };
+    let work = Work {
+        orchestrator,
+        location: location(orchestrator, &options.farm_id, &options.queue_id),
+        paths: &options.paths,
+        download: &options.download,
+        control,
+    };
+    work.run(&[job]).await
+}
+
+/// Downloads the outputs of several jobs as one: of two that wrote one file, the later wins.
+///
+/// # Errors
+/// As [`download_job_outputs`]; `INVALID_ARGUMENT` too for a job whose profile is not among those given.
+pub async fn download_multiple_jobs(
+    orchestrator: &DownloadOrchestrator,
+    options: &MultipleJobsOptions,
+    control: &RunControl,
+) -> Result<MultiJobDownloadResult> {
+    let mut mappers: HashMap<Option<&str>, Arc<RootMapper>> = HashMap::new();
+    let mut jobs = Vec::with_capacity(options.jobs.len());
+    for job in &options.jobs {
+        let id = job.storage_profile_id.as_deref();
+        let mapper = match mappers.get(&id) {
+            Some(mapper) => mapper.clone(),
+            None => {
+                let mapper = Arc::new(mapper_of(job, options)?);
+                mappers.entry(id).or_insert(mapper).clone()
+            }
+        };
+        jobs.push(Job {
+            scope: OutputManifestScope { job_id: job.job_id.clone(), step_id: None, task_id: None },
+            selection: ManifestSelection {
+                select_latest_per_task: options.select_latest_per_task,
+                session_action_ids: job.session_action_ids.clone(),
+            },
+            mapper,
+        });
+    }
+    let work = Work {
+        orchestrator,
+        location: location(orchestrator, &options.farm_id, &options.queue_id),
+        paths: &options.paths,
+        download: &options.download,
+        control,
+    };
+    let result = work.run(&jobs).await?;
+    let without_place = result.plan.jobs_with_unmapped();
+    let job_ids = options.jobs.iter().map(|job| job.job_id.clone());
+    let jobs_with_unmapped = job_ids.filter(|id| without_place.contains(id.as_str())).collect();
+    Ok(MultiJobDownloadResult { result, jobs_with_unmapped })
+}
+
+fn mapper_of(job: &JobInfo, options: &MultipleJobsOptions) -> Result<RootMapper> {
+    use rusty_attachments_core::{Error, ErrorCode};
+    let find = |id: &String| {
+        let profile = options.storage_profiles.iter().find(|profile| profile.storage_profile_id == *id);
+        profile.cloned().ok_or_else(|| {
+            Error::new(
+                ErrorCode::InvalidArgument,
+                format!("The storage profile {id} of job {} is not among those given.", job.job_id),
+            )
+            .with("jobId", job.job_id.as_str())
+        })
+    };
+    let job_storage_profile = job.storage_profile_id.as_ref().map(find).transpose()?;
+    RootMapper::new(RootMapperOptions {
+        // A job without a profile has the paths of the machine that it was submitted on, and no others.
+        local_storage_profile: job_storage_profile.as_ref().and(options.local_storage_profile.clone()),
+        job_storage_profile,
+        source_path_format: None,
+        root_overrides: BTreeMap::new(),
+        destination_path_format: LOCAL_FORMAT,
+    })
+}
+
+fn location(orchestrator: &DownloadOrchestrator, farm_id: &str, queue_id: &str) -> ManifestLocation {
+    ManifestLocation {
+        root_prefix: orchestrator.client().settings().root_prefix.clone(),
+        farm_id: farm_id.into(),
+        queue_id: queue_id.into(),
+    }
+}
+
+/// One job's part of the work.
+struct Job {
+    scope: OutputManifestScope,
+    selection: ManifestSelection,
+    mapper: Arc<RootMapper>,
+}
+
+struct Work<'a> {
+    orchestrator: &'a DownloadOrchestrator,
+    location: ManifestLocation,
+    paths: &'a PathOptions,
+    download: &'a DownloadOptions,
+    control: &'a RunControl,
+}
+
+impl Work<'_> {
+    async fn run(&self, jobs: &[Job]) -> Result<DownloadResult> {
+        let began = Instant::now();
+        let client = self.orchestrator.client();
+        let retries_before = client.retries();
+        let progress = Arc::new(Progress::new(self.control.progress.clone()));
+        let concurrency = self.orchestrator.concurrency(self.download.concurrency);
+        let cancel = &self.control.cancel;
+
+        let discovering = cancel.run_until_cancelled(self.discover(jobs));
+        let found =
+            progress.during(discovering, |_| String::new()).await.unwrap_or_else(|| Err(cancelled()))?;
+        progress.begin(Phase::Discovering, found.len() as u64, 0);
+        let owner: HashMap<String, usize> =
+            found.iter().map(|(job, object)| (object.key.clone(), *job)).collect();
+        let objects = found.into_iter().map(|(_, object)| object).collect();
+        let manifests = download_manifests(client, objects, concurrency, cancel, &progress).await?;
+
+        progress.begin(Phase::Planning, 0, 0);
+        let mut sources = Vec::with_capacity(manifests.len());
+        for manifest in manifests {
+            let job = &jobs[owner[&manifest.key]];
+            sources.push(source(manifest, job)?);
+        }
+        let options = PlanOptions {
+            destination_path_format: LOCAL_FORMAT,
+            case_insensitive: None,
+            include: self.paths.include.clone(),
+            match_paths_by: self.paths.match_paths_by,
+        };
+        let planning = blocking(move || plan_download(sources, &options));
+        let plan = Arc::new(progress.during(planning, |_| String::new()).await??);
+
+        let report = download(client, &plan, self.download, concurrency, cancel, &progress).await?;
+        let mut stats = report.stats;
+        stats.retries = client.retries() - retries_before;
+        stats.took(began.elapsed());
+        let mut failures = report.failures;
+        let failure_count = failures.len();
+        failures.truncate(LISTED);
+        Ok(DownloadResult {
+            stats,
+            unmapped_count: plan.unmapped_count(),
+            unmapped: plan.unmapped(0, LISTED),
+            failure_count,
+            failures,
+            warnings: plan.hazards(0, LISTED),
+            plan,
+        })
+    }
+
+    /// The manifests of all jobs, each with the number of its job.
+    async fn discover(&self, jobs: &[Job]) -> Result<Vec<(usize, ListedObject)>> {
+        let client = self.orchestrator.client();
+        let mut found = Vec::new();
+        for (number, job) in jobs.iter().enumerate() {
+            let objects =
+                discover_output_manifests(client, &self.location, &job.scope, &job.selection).await?;
+            found.extend(objects.into_iter().map(|object| (number, object)));
+        }
+        Ok(found)
+    }
+}
+
+fn source(manifest: DownloadedManifest, job: &Job) -> Result<PlanSource> {
+    let (source_path_format, applier) = job.mapper.for_root(&manifest.metadata.asset_root)?;
+    Ok(PlanSource {
+        manifest: manifest.manifest,
+        root_path: manifest.metadata.asset_root,
+        source_path_format,
+        applier,
+        last_modified: manifest.metadata.last_modified.unwrap_or(0),
+        job_id: Some(job.scope.job_id.clone()),
+    })
+}

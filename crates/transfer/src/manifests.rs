@@ -1,0 +1,183 @@
+//! Finds the output manifests of a job and fetches them with what their objects' metadata says.
+
+use std::sync::Arc;
+
+use rusty_attachments_core::keys::{
+    self, ListedObject, ManifestLocation, OutputManifestScope, filter_manifests_by_session_actions,
+    filter_output_manifest_keys, output_manifest_prefix,
+};
+use rusty_attachments_core::{Error, ErrorCode, Manifest, Result};
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::blocking::blocking;
+use crate::client::Client;
+use crate::download::{Concurrency, cancelled};
+use crate::pace::{Finished, Pace};
+use crate::progress::Progress;
+
+/// A manifest of more than this many bytes is decoded on a thread of its own.
+const DECODED_ASIDE: usize = 256 * 1024;
+/// The most bytes that a manifest may have: about eight million files.
+const LONGEST: u64 = 1024 * 1024 * 1024;
+/// What a manifest is thought to hold in memory while it is fetched.
+const TYPICAL: u64 = 64 * 1024;
+
+/// Which of the manifests in a scope are wanted.
+#[derive(Debug, Clone, Default)]
+pub struct ManifestSelection {
+    /// Only the latest session folder of each task.
+    pub select_latest_per_task: bool,
+    /// Only those of these session actions; then all of them, not only the latest.
+    pub session_action_ids: Option<Vec<String>>,
+}
+
+/// What the object of a manifest says beside the manifest itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ManifestDownloadMetadata {
+    /// The asset root on the host that made the files.
+    pub asset_root: String,
+    /// The location that the asset root is in, in the job's storage profile.
+    pub file_system_location_name: Option<String>,
+    /// The media type.
+    pub content_type: Option<String>,
+    /// When it was written, in milliseconds since 1970.
+    pub last_modified: Option<i64>,
+}
+
+/// A manifest as it was found.
+#[derive(Debug, Clone)]
+pub struct DownloadedManifest {
+    /// Its key.
+    pub key: String,
+    /// What it lists.
+    pub manifest: Arc<Manifest>,
+    /// What its object says.
+    pub metadata: ManifestDownloadMetadata,
+}
+
+/// The output manifests in a scope, in the order of their keys. A job without outputs has none.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` for ids that cannot be, and as [`Client::list`].
+pub async fn discover_output_manifests(
+    client: &Client,
+    location: &ManifestLocation,
+    scope: &OutputManifestScope,
+    selection: &ManifestSelection,
+) -> Result<Vec<ListedObject>> {
+    let listed = client.list(&output_manifest_prefix(location, scope)?).await?;
+    let latest = selection.select_latest_per_task && selection.session_action_ids.is_none();
+    let mut chosen = filter_output_manifest_keys(&listed, latest, Some(&location.root_prefix));
+    if let Some(ids) = &selection.session_action_ids {
+        let keys: Vec<&str> = chosen.iter().map(|&index| listed[index].key.as_str()).collect();
+        chosen = filter_manifests_by_session_actions(&keys, ids).iter().map(|&index| chosen[index]).collect();
+    }
+    let mut listed: Vec<Option<ListedObject>> = listed.into_iter().map(Some).collect();
+    Ok(chosen.into_iter().filter_map(|index| listed[index].take()).collect())
+}
+
+/// One manifest, with what its object says.
+///
+/// # Errors
+/// `INVALID_MANIFEST` or `UNSUPPORTED_MANIFEST_VERSION` for what is no manifest, `MISSING_ASSET_ROOT` without
+/// an asset root, each naming the key; and as [`Client::get`].
+pub async fn download_manifest(client: &Client, key: &str) -> Result<DownloadedManifest> {
+    Ok(fetch(client, key.to_owned()).await?.0)
+}
+
+/// All these manifests, many at once, ordered as they are to be merged: by time, then by the time in the key,
+/// then by key.
+pub(crate) async fn download_manifests(
+    client: &Arc<Client>,
+    objects: Vec<ListedObject>,
+    concurrency: Concurrency,
+    cancel: &CancellationToken,
+    progress: &Progress,
+) -> Result<Vec<DownloadedManifest>> {
+    let stop = cancel.child_token();
+    let mut manifests = Vec::with_capacity(objects.len());
+    let mut failure = None;
+    let work = Pace::new(concurrency).run(
+        objects,
+        |_| TYPICAL,
+        || client.throttles(),
+        |object| {
+            let (client, stop) = (client.clone(), stop.clone());
+            async move {
+                let fetched = stop.run_until_cancelled(fetch(&client, object.key)).await;
+                match fetched.unwrap_or_else(|| Err(cancelled())) {
+                    Ok((manifest, bytes)) => Finished { bytes, value: Ok((manifest, object.last_modified)) },
+                    Err(error) => Finished { bytes: 0, value: Err(error) },
+                }
+            }
+        },
+        |fetched| {
+            progress.count_files(1);
+            match fetched {
+                Ok((mut manifest, listed)) => {
+                    manifest.metadata.last_modified = manifest.metadata.last_modified.or(listed);
+                    manifests.push(manifest);
+                    true
+                }
+                Err(error) => {
+                    // One manifest that is missing could be the one that wins: none is downloaded without it.
+                    failure.get_or_insert(error);
+                    stop.cancel();
+                    false
+                }
+            }
+        },
+    );
+    progress.during(work, |_| String::new()).await;
+    if cancel.is_cancelled() {
+        return Err(cancelled());
+    }
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    manifests.sort_by(|a, b| in_time(a).cmp(&in_time(b)));
+    Ok(manifests)
+}
+
+fn in_time(manifest: &DownloadedManifest) -> (i64, Option<&str>, &str) {
+    let folder = keys::parse_output_manifest_key(&manifest.key, None).map(|key| key.timestamp);
+    (manifest.metadata.last_modified.unwrap_or(0), folder, &manifest.key)
+}
+
+async fn fetch(client: &Client, key: String) -> Result<(DownloadedManifest, u64)> {
+    let about =
+        |error: Error| error.with("bucket", client.settings().bucket.as_str()).with("key", key.as_str());
+    let place = || format!("s3://{}/{key}", client.settings().bucket);
+    let reader = client.get(&key).await?;
+    let mut object_metadata = reader.metadata();
+    let asset_root = keys::asset_root_from_metadata(&object_metadata).map_err(about)?.ok_or_else(|| {
+        about(Error::new(
+            ErrorCode::MissingAssetRoot,
+            format!(
+                "The manifest {} has no asset root in its metadata, so nothing says where its files belong. \
+                 Upload it again with asset-root, or leave its session action out.",
+                place()
+            ),
+        ))
+    })?;
+    let metadata = ManifestDownloadMetadata {
+        asset_root,
+        file_system_location_name: object_metadata.remove("file-system-location-name"),
+        content_type: reader.content_type(),
+        last_modified: reader.last_modified(),
+    };
+    let body = reader.read_to_end(LONGEST).await?;
+    let bytes = body.len() as u64;
+    let decoded = if body.len() > DECODED_ASIDE {
+        blocking(move || Manifest::decode(&body)).await?
+    } else {
+        Manifest::decode(&body)
+    };
+    let manifest = decoded.map_err(|mut error| {
+        error.message = format!("{} is not a manifest: {}", place(), error.message);
+        about(error)
+    })?;
+    Ok((DownloadedManifest { manifest: Arc::new(manifest), metadata, key }, bytes))
+}

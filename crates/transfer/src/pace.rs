@@ -1,0 +1,293 @@
+//! Runs many jobs at once: as many as measurably help, within a bound of memory and of open files.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::download::Concurrency;
+
+/// What the bodies of all jobs under way may hold together.
+const MEMORY: u64 = 64 * 1024 * 1024;
+const START: usize = 32;
+const MOST: usize = 512;
+/// A request costs about as much as moving so many bytes: it makes small and large jobs comparable.
+const REQUEST: u64 = 64 * 1024;
+/// A wider window must bring so much more, or it is not worth its connections.
+const WORTHWHILE: f64 = 1.1;
+/// A measurement that is shorter says nothing.
+const SHORTEST_ROUND: Duration = Duration::from_millis(25);
+const LONGEST_ROUND: Duration = Duration::from_secs(1);
+/// Rounds at one width before it is tried again whether more helps.
+const PATIENCE: u32 = 16;
+
+/// What a finished job gives back.
+pub(crate) struct Finished<T> {
+    /// Bytes that it received.
+    pub bytes: u64,
+    pub value: T,
+}
+
+/// Finds how many jobs to run at once by climbing as long as the throughput climbs too.
+pub(crate) struct Pace {
+    limit: usize,
+    most: usize,
+    fixed: bool,
+    round: Round,
+    best: f64,
+    /// The width to go back to if the last step brought nothing.
+    before_step: Option<usize>,
+    /// Rounds since the last step back; `None` while climbing.
+    resting: Option<u32>,
+    throttles_seen: u64,
+}
+
+struct Round {
+    began: Instant,
+    finished: usize,
+    work: u64,
+    /// Whether the limit was what held jobs back.
+    full: bool,
+}
+
+impl Round {
+    fn new() -> Self {
+        Self { began: Instant::now(), finished: 0, work: 0, full: false }
+    }
+}
+
+impl Pace {
+    pub(crate) fn new(concurrency: Concurrency) -> Self {
+        let most = open_files_allowed().map_or(MOST, |files| MOST.min(files));
+        let (limit, fixed) = match concurrency {
+            Concurrency::Auto => (START.min(most), false),
+            Concurrency::Fixed(number) => (number.clamp(1, most), true),
+        };
+        Self {
+            limit,
+            most,
+            fixed,
+            round: Round::new(),
+            best: 0.0,
+            before_step: None,
+            resting: None,
+            throttles_seen: 0,
+        }
+    }
+
+    /// Runs every job, and hands what each gives to `done`, whose `false` lets no more begin.
+    ///
+    /// `memory` tells how many bytes a job may hold; `throttles`, how often the service has asked so far for a
+    /// slower pace.
+    pub(crate) async fn run<J, T, F>(
+        mut self,
+        jobs: impl IntoIterator<Item = J>,
+        memory: impl Fn(&J) -> u64,
+        throttles: impl Fn() -> u64,
+        start: impl Fn(J) -> F,
+        mut done: impl FnMut(T) -> bool,
+    ) where
+        T: Send + 'static,
+        F: Future<Output = Finished<T>> + Send + 'static,
+    {
+        let mut jobs = jobs.into_iter().peekable();
+        let mut running = JoinSet::new();
+        let (mut held, mut going_on) = (0, true);
+        self.throttles_seen = throttles();
+        loop {
+            while going_on && running.len() < self.limit {
+                let Some(need) = jobs.peek().map(&memory) else { break };
+                if held + need > MEMORY && !running.is_empty() {
+                    break;
+                }
+                let Some(job) = jobs.next() else { break };
+                held += need;
+                let job = start(job);
+                running.spawn(async move { (need, job.await) });
+            }
+            self.round.full |= running.len() >= self.limit;
+            match running.join_next().await {
+                Some(Ok((need, finished))) => {
+                    held -= need;
+                    self.learn(finished.bytes, throttles());
+                    going_on &= done(finished.value);
+                }
+                Some(Err(failed)) => match failed.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The runtime is being shut down, and with it this run.
+                    Err(_) => return,
+                },
+                None => return,
+            }
+        }
+    }
+
+    fn learn(&mut self, bytes: u64, throttles: u64) {
+        self.round.finished += 1;
+        self.round.work += bytes + REQUEST;
+        if self.fixed {
+            return;
+        }
+        let time = self.round.began.elapsed();
+        if throttles > self.throttles_seen {
+            self.throttles_seen = throttles;
+            if time >= SHORTEST_ROUND {
+                self.limit = (self.limit * 7 / 10).max(1);
+                self.rest();
+            }
+            return;
+        }
+        let long_enough = self.round.finished >= self.limit && time >= SHORTEST_ROUND;
+        if !long_enough && time < LONGEST_ROUND {
+            return;
+        }
+        let round = std::mem::replace(&mut self.round, Round::new());
+        if round.full {
+            self.step(round.work as f64 / time.as_secs_f64());
+        }
+    }
+
+    fn step(&mut self, rate: f64) {
+        match (self.before_step.take(), self.resting) {
+            (Some(before), _) if rate < self.best * WORTHWHILE => {
+                self.limit = before;
+                self.rest();
+            }
+            (None, Some(rounds)) if rounds < PATIENCE => self.resting = Some(rounds + 1),
+            _ => {
+                self.best = rate;
+                self.resting = None;
+                let wider = (self.limit * 2).min(self.most);
+                self.before_step = (wider > self.limit).then_some(self.limit);
+                self.limit = wider;
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        self.before_step = None;
+        self.resting = Some(0);
+        self.round = Round::new();
+    }
+}
+
+/// Each job has a connection and a file open; some are left to the rest of the process.
+#[cfg(unix)]
+fn open_files_allowed() -> Option<usize> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
+    Some((usize::try_from(limit).ok()?.saturating_sub(64) / 2).max(1))
+}
+
+#[cfg(not(unix))]
+fn open_files_allowed() -> Option<usize> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn auto() -> Pace {
+        Pace::new(Concurrency::Auto)
+    }
+
+    #[test]
+    fn a_wider_window_is_kept_only_where_it_brings_more() {
+        let mut pace = auto();
+        pace.step(100.0);
+        pace.step(200.0);
+        assert_eq!(pace.limit, START * 4);
+        pace.step(201.0);
+        assert_eq!(pace.limit, START * 2);
+        pace.step(200.0);
+        assert_eq!(pace.limit, START * 2);
+    }
+
+    #[test]
+    fn after_a_while_it_is_tried_again_whether_more_helps() {
+        let mut pace = auto();
+        pace.step(100.0);
+        pace.step(100.0);
+        assert_eq!(pace.limit, START);
+        for _ in 0..=PATIENCE {
+            pace.step(100.0);
+        }
+        assert_eq!(pace.limit, START * 2);
+    }
+
+    #[test]
+    fn a_throttled_round_narrows_the_window_once() {
+        let mut pace = auto();
+        pace.round.began -= SHORTEST_ROUND;
+        pace.learn(1, 1);
+        pace.learn(1, 2);
+        assert_eq!(pace.limit, START * 7 / 10);
+    }
+
+    #[tokio::test]
+    async fn no_more_run_at_once_than_the_number_given() {
+        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let done = Cell::new(0);
+        Pace::new(Concurrency::Fixed(3))
+            .run(
+                0..20,
+                |_| 1,
+                || 0,
+                |_| {
+                    let (running, most) = (running.clone(), most.clone());
+                    async move {
+                        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        tokio::task::yield_now().await;
+                        running.fetch_sub(1, Ordering::SeqCst);
+                        Finished { bytes: 0, value: () }
+                    }
+                },
+                |()| {
+                    done.set(done.get() + 1);
+                    true
+                },
+            )
+            .await;
+        assert_eq!((done.get(), most.load(Ordering::SeqCst)), (20, 3));
+    }
+
+    #[tokio::test]
+    async fn memory_holds_jobs_back_but_never_all() {
+        let seen = Cell::new(0);
+        Pace::new(Concurrency::Fixed(8))
+            .run(
+                [MEMORY * 2, MEMORY * 3],
+                |&need| need,
+                || 0,
+                |_| async { Finished { bytes: 0, value: () } },
+                |()| {
+                    seen.set(seen.get() + 1);
+                    true
+                },
+            )
+            .await;
+        assert_eq!(seen.get(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_lets_no_more_begin() {
+        let seen = Cell::new(0);
+        Pace::new(Concurrency::Fixed(1))
+            .run(
+                0..,
+                |_| 1,
+                || 0,
+                |_| async { Finished { bytes: 0, value: () } },
+                |()| {
+                    seen.set(seen.get() + 1);
+                    seen.get() < 5
+                },
+            )
+            .await;
+        assert_eq!(seen.get(), 5);
+    }
+}
