@@ -328,3 +328,6 @@ impl Manifest {
         &self.text[span.start as usize..][..span.length as usize]
     }
 }
+
+#[cfg(test)]
+mod tests;

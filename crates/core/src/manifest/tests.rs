@@ -1,0 +1,180 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::error::{Error, ErrorCode};
+
+const HASH: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+fn stable(paths: &str) -> String {
+    format!(r#"{{"hashAlg":"xxh128","manifestVersion":"2023-03-03","paths":[{paths}],"totalSize":1}}"#)
+}
+
+fn entry(path: &str) -> String {
+    format!(r#"{{"hash":"{HASH}","mtime":1,"path":"{path}","size":1}}"#)
+}
+
+fn draft(dirs: &str, files: &str) -> String {
+    format!(
+        r#"{{"dirs":[{dirs}],"files":[{files}],"hashAlg":"xxh128","specificationVersion":"relative-manifest-diff-beta-2025-12","totalSize":1}}"#
+    )
+}
+
+fn refused(json: &str) -> Error {
+    match Manifest::decode(json.as_bytes()) {
+        Ok(_) => panic!("accepted: {json:.200}"),
+        Err(error) => {
+            assert_eq!(error.code, ErrorCode::InvalidManifest, "{error}");
+            error
+        }
+    }
+}
+
+#[test]
+fn fields_may_come_in_any_order() {
+    let json = format!(
+        r#"{{"totalSize":1,"paths":[{}],"hashAlg":"xxh128","manifestVersion":"2023-03-03"}}"#,
+        entry("a")
+    );
+    assert_eq!(Manifest::decode(json.as_bytes()).unwrap().encode(), stable(&entry("a")).replace(", ", ","));
+}
+
+#[test]
+fn an_error_says_where_in_the_document_it_is() {
+    let json =
+        format!("{{\n \"hashAlg\": \"xxh128\",\n \"manifestVersion\": \"2023-03-03\",\n \"paths\": [7]}}");
+    let error = refused(&json);
+    assert_eq!((&error.details["line"], &error.details["column"]), (&4.into(), &12.into()), "{error}");
+    let late = format!(
+        r#"{{"paths":[{{"hash":"a b","mtime":1,"path":"x","size":1}}],"hashAlg":"xxh128","manifestVersion":"2023-03-03","totalSize":1}}"#
+    );
+    let offset = refused(&late).details["offset"].as_u64().unwrap();
+    assert!((10..=60).contains(&offset), "{offset}");
+    assert_eq!(Manifest::decode(b"{\"a\": \xff}").unwrap_err().details["offset"], 6);
+}
+
+#[test]
+fn a_field_that_stands_twice_is_refused() {
+    refused(&stable(&entry("a")).replace("\"totalSize\":1", "\"totalSize\":1,\"totalSize\":2"));
+    refused(&stable(&entry("a")).replace("\"totalSize\":1", "\"totalSize\":1,\"paths\":[]"));
+    refused(&stable(&entry("a").replace("\"size\":1", "\"size\":1,\"size\":2")));
+}
+
+#[test]
+fn integers_that_javascript_cannot_hold_are_refused() {
+    for number in ["9007199254740992", "-9007199254740992", "18446744073709551616", "1e400", "-1e400"] {
+        refused(&stable(&entry("a").replace("\"mtime\":1", &format!("\"mtime\":{number}"))));
+    }
+    let most = stable(&entry("a").replace("\"mtime\":1", "\"mtime\":9007199254740991"));
+    assert_eq!(Manifest::decode(most.as_bytes()).unwrap().mtime(0), Some(9_007_199_254_740_991));
+}
+
+#[test]
+fn a_negative_size_is_refused_and_a_negative_time_is_not() {
+    refused(&stable(&entry("a").replace("\"size\":1", "\"size\":-1")));
+    let old = stable(&entry("a").replace("\"mtime\":1", "\"mtime\":-5"));
+    assert_eq!(Manifest::decode(old.as_bytes()).unwrap().mtime(0), Some(-5));
+}
+
+#[test]
+fn deep_nesting_is_refused_or_ignored_and_never_overflows() {
+    let deep = "[".repeat(1_000_000);
+    refused(&deep);
+    refused(&stable(&format!("{}{}", deep, "]".repeat(1_000_000))));
+    let ignored = format!("\"extra\":{}{}", "[".repeat(100), "]".repeat(100));
+    let json = stable(&entry("a")).replace("\"totalSize\"", &format!("{ignored},\"totalSize\""));
+    assert!(Manifest::decode(json.as_bytes()).is_ok());
+}
+
+#[test]
+fn a_path_of_ten_megabytes_is_held() {
+    let long = "x/".repeat(5 << 20);
+    let manifest = Manifest::decode(stable(&entry(&long)).as_bytes()).unwrap();
+    assert_eq!(manifest.path(0).len(), long.len());
+}
+
+#[test]
+fn a_reference_forward_or_to_itself_or_to_nothing_is_refused() {
+    for dirs in [r#"{"name":"$0/a"}"#, r#"{"name":"a"},{"name":"$1/b"}"#, r#"{"name":"a"},{"name":"$x/b"}"#] {
+        refused(&draft(dirs, ""));
+    }
+    refused(&draft(r#"{"name":"a"}"#, r#"{"name":"$1/b","delete":true}"#));
+    refused(&draft(r#"{"name":"a"}"#, r#"{"name":"$99999999999999999999/b","delete":true}"#));
+}
+
+#[test]
+fn a_small_document_cannot_fill_the_memory_through_nested_names() {
+    let mut dirs = String::from(r#"{"name":"a"}"#);
+    for i in 0..20_000 {
+        dirs.push_str(&format!(r#",{{"name":"${i}/a"}}"#));
+    }
+    assert!(refused(&draft(&dirs, "")).message.contains("nested"));
+}
+
+#[test]
+fn a_dollar_name_without_a_parent_is_a_name() {
+    let json = draft(r#"{"name":"$0"},{"name":"$0/b"}"#, "");
+    let dirs: Vec<String> =
+        Manifest::decode(json.as_bytes()).unwrap().dirs().into_iter().map(|d| d.path).collect();
+    assert_eq!(dirs, ["$0", "$0/b"]);
+}
+
+#[test]
+fn a_lone_surrogate_spoils_its_own_entry_alone() {
+    let json = stable(&format!("{},{}", entry("a"), entry("b\\ud800")));
+    let manifest = Manifest::decode(json.as_bytes()).unwrap();
+    assert!(manifest.is_well_formed(0) && !manifest.is_well_formed(1));
+    assert_eq!(manifest.path(1), "b\u{fffd}\u{fffd}\u{fffd}");
+    assert_eq!(manifest.encode(), json, "it is written as it was read");
+}
+
+#[test]
+fn an_unknown_version_has_its_own_code() {
+    for json in [
+        stable(&entry("a")).replace("2023-03-03", "2030-01-01"),
+        draft("", "").replace("relative-manifest-diff-beta", "other"),
+    ] {
+        let error = Manifest::decode(json.as_bytes()).unwrap_err();
+        assert_eq!(error.code, ErrorCode::UnsupportedManifestVersion);
+    }
+}
+
+#[test]
+fn only_a_diff_deletes_and_has_a_parent() {
+    let snapshot = |json: String| json.replace("-diff-", "-snapshot-");
+    refused(&snapshot(draft("", r#"{"name":"a","delete":true}"#)));
+    refused(&snapshot(draft("", "").replace("\"hashAlg\"", "\"parentManifestHash\":\"ab\",\"hashAlg\"")));
+    assert!(Manifest::decode(draft("", r#"{"name":"a","delete":true}"#).as_bytes()).is_ok());
+}
+
+#[test]
+fn chunk_hashes_are_as_many_as_the_size_asks_for() {
+    let file =
+        |size: u64| format!(r#"{{"name":"a","chunkhashes":["{HASH}","{HASH}"],"size":{size},"mtime":1}}"#);
+    let chunk = 256 * 1024 * 1024;
+    assert!(Manifest::decode(draft("", &file(chunk + 1)).as_bytes()).is_ok());
+    refused(&draft("", &file(chunk)));
+    refused(&draft("", &file(2 * chunk + 1)));
+}
+
+#[test]
+fn merging_snapshots_and_diffs_gives_the_state_after_them() {
+    let at = |json: String, time| (time, Arc::new(Manifest::decode(json.as_bytes()).unwrap()));
+    let file =
+        |name: &str, size: u64| format!(r#"{{"name":"{name}","hash":"{HASH}","size":{size},"mtime":1}}"#);
+    let snapshot = draft(r#"{"name":"d"}"#, &format!("{},{}", file("a", 1), file("b", 2)))
+        .replace("-diff-", "-snapshot-");
+    let later =
+        draft(r#"{"name":"d","delete":true}"#, &format!(r#"{{"name":"a","delete":true}},{}"#, file("b", 5)));
+    let merged = merge_manifests_chronologically(&[at(later, 2), at(snapshot, 1)]).unwrap().unwrap();
+    assert_eq!(merged.version().specification_version(), Some("relative-manifest-snapshot-beta-2025-12"));
+    assert_eq!((merged.file_count(), merged.path(0), merged.total_size()), (1, "b", 5));
+    assert!(merged.dirs().is_empty());
+}
+
+#[test]
+fn manifests_of_different_formats_are_not_merged_into_one() {
+    let one = Arc::new(Manifest::decode(stable(&entry("a")).as_bytes()).unwrap());
+    let other = Arc::new(Manifest::decode(draft("", "").as_bytes()).unwrap());
+    let error = merge_manifests_chronologically(&[(1, one), (2, other)]).unwrap_err();
+    assert_eq!(error.code, ErrorCode::UnsupportedManifestVersion);
+}
