@@ -1,0 +1,424 @@
+//! Node and Electron addon of `rusty-attachments`: conversion only. `js/backend.ts` documents what stands here.
+//!
+//! Structured values cross as JSON text: V8 reads and writes it in one go, where an object would cross
+//! property by property.
+#![allow(missing_docs)]
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use napi::Result;
+use napi_derive::napi;
+use rusty_attachments_core as core;
+use rusty_attachments_core::keys::{ListedObject, RootReference};
+use rusty_attachments_core::{ErrorCode, PathFormat, PlanSource};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A structured value as JSON text.
+type Wire = String;
+
+/// An error as data, in the message of a plain `Error`; `js/errors.ts` makes it an `AttachmentsError`.
+fn raise(error: core::Error) -> napi::Error {
+    let data = serde_json::json!({ "code": error.code, "details": error.details, "message": error.message });
+    napi::Error::from_reason(data.to_string())
+}
+
+fn unpack<T: DeserializeOwned>(wire: Wire) -> Result<T> {
+    serde_json::from_str(&wire)
+        .map_err(|error| raise(core::Error::new(ErrorCode::InvalidArgument, error.to_string())))
+}
+
+fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Wire> {
+    serde_json::to_string(value)
+        .map_err(|error| raise(core::Error::new(ErrorCode::InvalidManifest, error.to_string())))
+}
+
+/// What a handle holds until `free()`. The face never asks a handle that it has freed.
+struct Held<T>(Option<T>);
+
+impl<T> From<T> for Held<T> {
+    fn from(value: T) -> Self {
+        Self(Some(value))
+    }
+}
+
+impl<T> Deref for Held<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("the face lets go of a handle when it frees it")
+    }
+}
+
+#[napi]
+pub struct ManifestHandle(Held<Arc<core::Manifest>>);
+
+#[napi]
+impl ManifestHandle {
+    #[napi]
+    pub fn free(&mut self) {
+        self.0.0 = None;
+    }
+
+    #[napi(getter)]
+    pub fn version(&self) -> String {
+        self.0.version().name().to_owned()
+    }
+
+    #[napi(getter)]
+    pub fn specification_version(&self) -> Option<String> {
+        self.0.version().specification_version().map(str::to_owned)
+    }
+
+    #[napi(getter)]
+    pub fn hash_alg(&self) -> String {
+        self.0.hash_alg().to_owned()
+    }
+
+    #[napi(getter)]
+    pub fn total_size(&self) -> f64 {
+        self.0.total_size() as f64
+    }
+
+    #[napi(getter)]
+    pub fn file_count(&self) -> u32 {
+        self.0.file_count() as u32
+    }
+
+    #[napi]
+    pub fn manifest_hash(&self) -> String {
+        self.0.manifest_hash()
+    }
+
+    #[napi]
+    pub fn files(&self, offset: u32, limit: u32) -> Result<Wire> {
+        pack(&self.0.files(offset as usize, limit as usize))
+    }
+
+    #[napi]
+    pub fn dirs(&self) -> Result<Wire> {
+        pack(&self.0.dirs())
+    }
+
+    #[napi]
+    pub fn encode(&self) -> String {
+        self.0.encode()
+    }
+}
+
+#[napi]
+pub struct ApplierHandle(Held<Arc<core::PathMappingApplier>>);
+
+#[napi]
+impl ApplierHandle {
+    #[napi]
+    pub fn free(&mut self) {
+        self.0.0 = None;
+    }
+
+    #[napi(getter)]
+    pub fn source_path_format(&self) -> Result<Wire> {
+        pack(&self.0.source_path_format())
+    }
+
+    #[napi]
+    pub fn transform(&self, path: String) -> Option<String> {
+        self.0.transform(&path)
+    }
+
+    #[napi]
+    pub fn strict_transform(&self, path: String) -> Result<String> {
+        self.0.strict_transform(&path).map_err(raise)
+    }
+
+    #[napi]
+    pub fn transform_all(&self, paths: Wire) -> Result<Wire> {
+        let paths: Vec<String> = unpack(paths)?;
+        pack(&paths.iter().map(|path| self.0.transform(path)).collect::<Vec<_>>())
+    }
+}
+
+#[napi]
+pub struct ResolvedHandle(Held<Arc<core::ResolvedManifestPaths>>);
+
+#[napi]
+impl ResolvedHandle {
+    #[napi]
+    pub fn free(&mut self) {
+        self.0.0 = None;
+    }
+
+    #[napi(getter)]
+    pub fn resolved_count(&self) -> u32 {
+        self.0.resolved_count() as u32
+    }
+
+    #[napi(getter)]
+    pub fn unmapped_count(&self) -> u32 {
+        self.0.unmapped_count() as u32
+    }
+
+    #[napi(getter)]
+    pub fn total_size(&self) -> f64 {
+        self.0.total_size() as f64
+    }
+
+    #[napi]
+    pub fn resolved(&self, offset: u32, limit: u32) -> Result<Wire> {
+        pack(&self.0.resolved(offset as usize, limit as usize))
+    }
+
+    #[napi]
+    pub fn unmapped(&self, offset: u32, limit: u32) -> Result<Wire> {
+        pack(&self.0.unmapped(offset as usize, limit as usize))
+    }
+}
+
+#[napi]
+pub struct PlanHandle(Held<Arc<core::DownloadPlan>>);
+
+#[napi]
+impl PlanHandle {
+    #[napi]
+    pub fn free(&mut self) {
+        self.0.0 = None;
+    }
+
+    #[napi(getter)]
+    pub fn file_count(&self) -> u32 {
+        self.0.file_count() as u32
+    }
+
+    #[napi(getter)]
+    pub fn total_size(&self) -> f64 {
+        self.0.total_size() as f64
+    }
+
+    #[napi(getter)]
+    pub fn object_count(&self) -> u32 {
+        self.0.object_count() as u32
+    }
+
+    #[napi(getter)]
+    pub fn unmapped_count(&self) -> u32 {
+        self.0.unmapped_count() as u32
+    }
+
+    #[napi(getter)]
+    pub fn hazard_count(&self) -> u32 {
+        self.0.hazard_count() as u32
+    }
+
+    #[napi]
+    pub fn files(&self, offset: u32, limit: u32) -> Result<Wire> {
+        pack(&self.0.rows(offset as usize, limit as usize))
+    }
+
+    #[napi]
+    pub fn unmapped(&self, offset: u32, limit: u32) -> Result<Wire> {
+        pack(&self.0.unmapped(offset as usize, limit as usize))
+    }
+
+    #[napi]
+    pub fn hazards(&self, offset: u32, limit: u32) -> Result<Wire> {
+        pack(&self.0.hazards(offset as usize, limit as usize))
+    }
+}
+
+#[napi]
+#[derive(Default)]
+pub struct MergeHandle(Vec<(i64, Arc<core::Manifest>)>);
+
+#[napi]
+impl MergeHandle {
+    #[napi]
+    pub fn add(&mut self, manifest: &ManifestHandle, last_modified: f64) {
+        self.0.push((last_modified as i64, Arc::clone(&manifest.0)));
+    }
+
+    #[napi]
+    pub fn merge(&self) -> Result<Option<ManifestHandle>> {
+        let merged = core::merge_manifests_chronologically(&self.0).map_err(raise)?;
+        Ok(merged.map(|merged| ManifestHandle(merged.into())))
+    }
+}
+
+/// The plain part of a plan's source.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SourceFields {
+    root_path: String,
+    source_path_format: PathFormat,
+    last_modified: i64,
+    job_id: Option<String>,
+}
+
+#[napi]
+#[derive(Default)]
+pub struct PlannerHandle(Vec<PlanSource>);
+
+impl PlannerHandle {
+    fn push(
+        &mut self,
+        manifest: &ManifestHandle,
+        source: Wire,
+        applier: Option<&ApplierHandle>,
+    ) -> Result<()> {
+        let source: SourceFields = unpack(source)?;
+        self.0.push(PlanSource {
+            manifest: Arc::clone(&manifest.0),
+            root_path: source.root_path,
+            source_path_format: source.source_path_format,
+            applier: applier.map(|applier| Arc::clone(&applier.0)),
+            last_modified: source.last_modified,
+            job_id: source.job_id,
+        });
+        Ok(())
+    }
+}
+
+#[napi]
+impl PlannerHandle {
+    #[napi]
+    pub fn add(&mut self, manifest: &ManifestHandle, source: Wire) -> Result<()> {
+        self.push(manifest, source, None)
+    }
+
+    #[napi]
+    pub fn add_mapped(
+        &mut self,
+        manifest: &ManifestHandle,
+        source: Wire,
+        applier: &ApplierHandle,
+    ) -> Result<()> {
+        self.push(manifest, source, Some(applier))
+    }
+
+    #[napi]
+    pub fn plan(&mut self, options: Wire) -> Result<PlanHandle> {
+        let sources = std::mem::take(&mut self.0);
+        core::plan_download(sources, &unpack(options)?)
+            .map(|plan| PlanHandle(Arc::new(plan).into()))
+            .map_err(raise)
+    }
+}
+
+#[napi]
+pub fn decode_manifest(json: &[u8]) -> Result<ManifestHandle> {
+    core::Manifest::decode(json).map(|manifest| ManifestHandle(Arc::new(manifest).into())).map_err(raise)
+}
+
+#[napi]
+pub fn create_manifest(manifest: Wire) -> Result<ManifestHandle> {
+    let created = core::Manifest::create(unpack(manifest)?).map_err(raise)?;
+    Ok(ManifestHandle(Arc::new(created).into()))
+}
+
+#[napi]
+pub fn create_merge() -> MergeHandle {
+    MergeHandle::default()
+}
+
+#[napi]
+pub fn create_planner() -> PlannerHandle {
+    PlannerHandle::default()
+}
+
+#[napi]
+pub fn generate_path_mapping_rules(source: Wire, destination: Wire) -> Result<Wire> {
+    pack(&core::generate_path_mapping_rules(&unpack(source)?, &unpack(destination)?))
+}
+
+#[napi]
+pub fn create_applier(rules: Wire, destination_path_format: Wire) -> Result<ApplierHandle> {
+    let rules: Vec<core::PathMappingRule> = unpack(rules)?;
+    let applier = core::PathMappingApplier::new(&rules, unpack(destination_path_format)?).map_err(raise)?;
+    Ok(ApplierHandle(Arc::new(applier).into()))
+}
+
+#[napi]
+pub fn join_path(root: String, path: String, format: Wire) -> Result<String> {
+    Ok(core::join_path(&root, &path, unpack(format)?))
+}
+
+#[napi]
+pub fn resolve_manifest_paths(
+    manifest: &ManifestHandle,
+    root_path: String,
+    source_path_format: Wire,
+) -> Result<ResolvedHandle> {
+    core::resolve_manifest_paths(&manifest.0, &root_path, unpack(source_path_format)?, None)
+        .map(|resolved| ResolvedHandle(Arc::new(resolved).into()))
+        .map_err(raise)
+}
+
+#[napi]
+pub fn resolve_mapped_manifest_paths(
+    manifest: &ManifestHandle,
+    root_path: String,
+    source_path_format: Wire,
+    applier: &ApplierHandle,
+) -> Result<ResolvedHandle> {
+    core::resolve_manifest_paths(
+        &manifest.0,
+        &root_path,
+        unpack(source_path_format)?,
+        Some(applier.0.as_ref()),
+    )
+    .map(|resolved| ResolvedHandle(Arc::new(resolved).into()))
+    .map_err(raise)
+}
+
+#[napi]
+pub fn output_manifest_prefix(location: Wire, scope: Wire) -> Result<String> {
+    core::keys::output_manifest_prefix(&unpack(location)?, &unpack(scope)?).map_err(raise)
+}
+
+#[napi]
+pub fn parse_output_manifest_key(key: String, root_prefix: Option<String>) -> Result<Wire> {
+    pack(&core::keys::parse_output_manifest_key(&key, root_prefix.as_deref()))
+}
+
+#[napi]
+pub fn filter_output_manifest_keys(
+    objects: Wire,
+    select_latest_per_task: bool,
+    root_prefix: Option<String>,
+) -> Result<Wire> {
+    let objects: Vec<ListedObject> = unpack(objects)?;
+    pack(&core::keys::filter_output_manifest_keys(&objects, select_latest_per_task, root_prefix.as_deref()))
+}
+
+#[napi]
+pub fn extract_session_action_id(key: String) -> Option<String> {
+    core::keys::extract_session_action_id(&key).map(str::to_owned)
+}
+
+#[napi]
+pub fn filter_manifests_by_session_actions(keys: Wire, session_action_ids: Wire) -> Result<Wire> {
+    let (keys, ids): (Vec<String>, Vec<String>) = (unpack(keys)?, unpack(session_action_ids)?);
+    pack(&core::keys::filter_manifests_by_session_actions(&keys, &ids))
+}
+
+#[napi]
+pub fn root_path_hash(root_path: String, file_system_location_name: Option<String>) -> String {
+    core::keys::root_path_hash(&root_path, file_system_location_name.as_deref())
+}
+
+#[napi]
+pub fn match_manifests_to_roots(keys: Wire, roots: Wire) -> Result<Wire> {
+    let (keys, roots): (Vec<String>, Vec<RootReference>) = (unpack(keys)?, unpack(roots)?);
+    pack(&core::keys::match_manifests_to_roots(&keys, &roots))
+}
+
+#[napi]
+pub fn asset_root_from_metadata(metadata: Wire) -> Result<Option<String>> {
+    core::keys::asset_root_from_metadata(&unpack::<BTreeMap<String, String>>(metadata)?).map_err(raise)
+}
+
+#[napi]
+pub fn matches_include_filters(path: String, filters: Wire) -> Result<bool> {
+    Ok(core::matches_include_filters(&path, &unpack::<Vec<String>>(filters)?))
+}

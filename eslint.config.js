@@ -1,0 +1,27 @@
+import { defineConfig } from 'eslint/config'
+import tseslint from 'typescript-eslint'
+
+export default defineConfig(
+  { ignores: ['dist/', 'target/', 'demo-output/'] },
+  {
+    files: ['js/**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      // Indexes that were just checked, and numbers in messages, need no ceremony.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // The public classes are declared apart from their code, which `createFace` is checked against.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
+      // A caller's row type is the one thing that says what JSON holds.
+      '@typescript-eslint/no-unnecessary-type-parameters': 'off',
+      // What callers threw is passed on as it is.
+      '@typescript-eslint/only-throw-error': 'off',
+      '@typescript-eslint/prefer-promise-reject-errors': 'off',
+    },
+  },
+  {
+    files: ['**/*.mjs', 'eslint.config.js'],
+    extends: [tseslint.configs.recommended],
+  },
+)

@@ -1,0 +1,100 @@
+/**
+ * What both bindings offer to JavaScript, name by name: `crates/node` and `crates/wasm` implement this file.
+ * Structured values cross as `Wire`, which is whatever is cheapest for the binding: JSON text for the addon,
+ * plain objects for WebAssembly.
+ */
+
+/** A structured value in the binding's own form. */
+export type Wire = unknown
+
+/** A value that Rust owns. */
+export interface Freed {
+  free(): void
+}
+
+export interface ManifestHandle extends Freed {
+  readonly version: string
+  readonly specificationVersion: string | null | undefined
+  readonly hashAlg: string
+  readonly totalSize: number
+  readonly fileCount: number
+  manifestHash(): string
+  files(offset: number, limit: number): Wire
+  dirs(): Wire
+  encode(): string
+}
+
+export interface ApplierHandle extends Freed {
+  readonly sourcePathFormat: Wire
+  transform(path: string): string | null | undefined
+  strictTransform(path: string): string
+  transformAll(paths: Wire): Wire
+}
+
+export interface ResolvedHandle extends Freed {
+  readonly resolvedCount: number
+  readonly unmappedCount: number
+  readonly totalSize: number
+  resolved(offset: number, limit: number): Wire
+  unmapped(offset: number, limit: number): Wire
+}
+
+export interface PlanHandle extends Freed {
+  readonly fileCount: number
+  readonly totalSize: number
+  readonly objectCount: number
+  readonly unmappedCount: number
+  readonly hazardCount: number
+  files(offset: number, limit: number): Wire
+  unmapped(offset: number, limit: number): Wire
+  hazards(offset: number, limit: number): Wire
+}
+
+/** Manifests with their times, on the way to a merge: lists of handles do not cross. */
+export interface MergeHandle extends Freed {
+  add(manifest: ManifestHandle, lastModified: number): void
+  merge(): ManifestHandle | null | undefined
+}
+
+/** Sources on the way to a plan. */
+export interface PlannerHandle extends Freed {
+  /** `source`: rootPath, sourcePathFormat, lastModified and jobId. */
+  add(manifest: ManifestHandle, source: Wire): void
+  addMapped(manifest: ManifestHandle, source: Wire, applier: ApplierHandle): void
+  plan(options: Wire): PlanHandle
+}
+
+/** The pure functions, as the bindings export them. */
+export interface Bindings {
+  decodeManifest(json: Uint8Array): ManifestHandle
+  createManifest(manifest: Wire): ManifestHandle
+  generatePathMappingRules(source: Wire, destination: Wire): Wire
+  createApplier(rules: Wire, destinationPathFormat: Wire): ApplierHandle
+  joinPath(root: string, path: string, format: Wire): string
+  resolveManifestPaths(manifest: ManifestHandle, rootPath: string, sourcePathFormat: Wire): ResolvedHandle
+  resolveMappedManifestPaths(
+    manifest: ManifestHandle,
+    rootPath: string,
+    sourcePathFormat: Wire,
+    applier: ApplierHandle,
+  ): ResolvedHandle
+  createMerge(): MergeHandle
+  createPlanner(): PlannerHandle
+  outputManifestPrefix(location: Wire, scope: Wire): string
+  parseOutputManifestKey(key: string, rootPrefix?: string): Wire
+  filterOutputManifestKeys(objects: Wire, selectLatestPerTask: boolean, rootPrefix?: string): Wire
+  extractSessionActionId(key: string): string | null | undefined
+  filterManifestsBySessionActions(keys: Wire, sessionActionIds: Wire): Wire
+  rootPathHash(rootPath: string, fileSystemLocationName?: string): string
+  matchManifestsToRoots(keys: Wire, roots: Wire): Wire
+  assetRootFromMetadata(metadata: Wire): string | null | undefined
+  matchesIncludeFilters(path: string, filters: Wire): boolean
+}
+
+/** A binding with the way to and from its wire form. */
+export interface Backend<B extends Bindings = Bindings> {
+  readonly name: 'native' | 'wasm'
+  readonly bindings: B
+  readonly pack: (value: unknown) => Wire
+  readonly unpack: (wire: Wire) => unknown
+}

@@ -1,0 +1,13 @@
+/** The WebAssembly face in Node, where `fetch` reads no files: by default it is loaded from the disk. */
+
+import { readFile } from 'node:fs/promises'
+
+import type { WasmInput } from './types.js'
+import { load } from './wasm-backend.js'
+import { wasmFile } from './wasm-file.js'
+
+export * from './wasm.js'
+
+export async function init(input?: WasmInput): Promise<void> {
+  await load(input ?? (await readFile(wasmFile)))
+}

@@ -1,0 +1,37 @@
+/** The WebAssembly face: what a browser gets, and `rusty-attachments/wasm` everywhere. */
+
+import { createFace } from './face.js'
+import type * as Types from './types.js'
+import { unavailable } from './unavailable.js'
+import { load, wasmBackend } from './wasm-backend.js'
+
+export const {
+  AttachmentsError,
+  DownloadOrchestrator,
+  DownloadPlan,
+  Manifest,
+  PathMappingApplier,
+  ResolvedManifestPaths,
+  assetRootFromMetadata,
+  createManifest,
+  decodeManifest,
+  downloadJobOutputs,
+  extractSessionActionId,
+  filterManifestsBySessionActions,
+  filterOutputManifestKeys,
+  generatePathMappingRules,
+  init,
+  joinPath,
+  matchManifestsToRoots,
+  matchesIncludeFilters,
+  mergeManifestsChronologically,
+  outputManifestPrefix,
+  parseOutputManifestKey,
+  planDownload,
+  resolveManifestPaths,
+  rootPathHash,
+}: typeof Types = {
+  ...createFace(wasmBackend),
+  ...unavailable('this is the WebAssembly face; import `rusty-attachments` in Node'),
+  init: load,
+}

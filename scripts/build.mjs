@@ -1,0 +1,115 @@
+// Builds what is missing or stale: the addon, the WebAssembly with its glue, and the JavaScript, into dist/.
+//
+// Cargo and the time stamps of files decide what is stale, so a second build costs a second.
+
+import { execFileSync } from 'node:child_process'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+
+export const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(root, 'dist')
+const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
+const wasmTarget = 'wasm32-unknown-unknown'
+
+/** What a browser has to fetch before the first answer. */
+const wasmBudget = 200 * 1024
+
+export function run(command, ...parameters) {
+  execFileSync(command, parameters, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' })
+}
+
+/** Runs `npm ci` where node_modules does not hold what the lock file says. */
+export function install() {
+  const installed = join(root, 'node_modules', '.package-lock.json')
+  if (stale([installed], [join(root, 'package-lock.json')])) run('npm', 'ci', '--no-audit', '--no-fund')
+}
+
+/** Whether an output is missing or older than an input. */
+function stale(outputs, inputs) {
+  if (!outputs.every(existsSync)) return true
+  const oldest = Math.min(...outputs.map((file) => statSync(file).mtimeMs))
+  return inputs.some((file) => statSync(file).mtimeMs > oldest)
+}
+
+function addon() {
+  run('cargo', 'build', '--quiet', '--release', '-p', 'rusty-attachments-node')
+  const names = { win32: 'rusty_attachments_node.dll', darwin: 'librusty_attachments_node.dylib' }
+  const built = join(target, 'release', names[process.platform] ?? 'librusty_attachments_node.so')
+  const file = join(dist, `rusty-attachments.${process.platform}-${process.arch}.node`)
+  if (!stale([file], [built])) return
+  // Copied beside and renamed: a process that has the old one loaded must keep it.
+  copyFileSync(built, `${file}.new`)
+  renameSync(`${file}.new`, file)
+}
+
+async function wasm() {
+  const installed = execFileSync('rustup', ['target', 'list', '--installed'], { cwd: root, encoding: 'utf8' })
+  if (!installed.includes(wasmTarget)) run('rustup', 'target', 'add', wasmTarget)
+  run(
+    'cargo',
+    'build',
+    '--quiet',
+    '--profile',
+    'wasm',
+    '-p',
+    'rusty-attachments-wasm',
+    '--target',
+    wasmTarget,
+  )
+  const built = join(target, wasmTarget, 'wasm', 'rusty_attachments_wasm.wasm')
+  const file = join(dist, 'rusty_attachments_bg.wasm')
+  const glue = join(dist, 'rusty_attachments.js')
+  if (!stale([file, glue], [built, join(root, 'Cargo.lock')])) return
+
+  const folder = join(target, 'bindgen')
+  run('cargo', 'run', '--quiet', '-p', 'rusty-attachments-bindgen', '--', built, folder)
+  const { default: binaryen } = await import('binaryen')
+  const module = binaryen.readBinary(readFileSync(join(folder, 'rusty_attachments_bg.wasm')))
+  binaryen.setOptimizeLevel(2)
+  binaryen.setShrinkLevel(2)
+  module.optimize()
+  const bytes = module.emitBinary()
+  const size = gzipSync(bytes, { level: 9 }).length
+  const kib = (n) => `${(n / 1024).toFixed(1)} KiB`
+  console.log(`WebAssembly: ${kib(bytes.length)}, ${kib(size)} gzipped`)
+  if (size > wasmBudget)
+    throw new Error(`the WebAssembly is ${kib(size)} gzipped; it may have ${kib(wasmBudget)}`)
+  copyFileSync(join(folder, 'rusty_attachments.js'), glue)
+  writeFileSync(file, bytes)
+}
+
+function javascript() {
+  const sources = readdirSync(join(root, 'js'), { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(root, 'js', entry.name))
+  const outputs = sources
+    .filter((file) => !file.endsWith('.d.ts'))
+    .map((file) => join(dist, file.slice(join(root, 'js/').length).replace(/\.ts$/, '.js')))
+  if (stale(outputs, [...sources, join(root, 'tsconfig.json')])) {
+    run(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', root)
+  }
+}
+
+/** Builds the package. */
+export async function build() {
+  mkdirSync(dist, { recursive: true })
+  addon()
+  await wasm()
+  javascript()
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  install()
+  await build()
+}
