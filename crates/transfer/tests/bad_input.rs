@@ -1,0 +1,243 @@
+//! Each bad input gives one clear error with its code, and leaves no half file.
+
+mod common;
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use common::{BUCKET, ROOT, Scene};
+use rusty_attachments_core::{Error, ErrorCode};
+use rusty_attachments_farm::Object;
+use rusty_attachments_transfer::{
+    CancellationToken, Concurrency, CredentialsSource, DownloadOrchestrator, ProvideCredentials,
+    ProvidedCredentials, RunControl, download_job_outputs,
+};
+use serde_json::json;
+
+async fn error_of(scene: &Scene, orchestrator: &DownloadOrchestrator) -> Error {
+    let options = scene.options(json!({}));
+    download_job_outputs(orchestrator, &options, &RunControl::default()).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_an_error_of_the_credentials_and_is_not_repeated() {
+    let scene = Scene::new("secret").await;
+    let mut credentials = scene.credentials();
+    credentials.secret_access_key = "hush-hush".into();
+    let source = CredentialsSource::Static(credentials);
+    let orchestrator = DownloadOrchestrator::new(scene.settings(), source, Concurrency::Auto).unwrap();
+    let error = error_of(&scene, &orchestrator).await;
+    assert_eq!(error.code, ErrorCode::Credentials);
+    assert_eq!(error.details["serviceCode"], "SignatureDoesNotMatch");
+    assert!(!format!("{error:?}").contains("hush-hush"));
+    assert_eq!(scene.farm.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_named() {
+    let scene = Scene::new("bucket").await;
+    let mut settings = scene.settings();
+    settings.bucket = "elsewhere".into();
+    let source = CredentialsSource::Static(scene.credentials());
+    let orchestrator = DownloadOrchestrator::new(settings, source, Concurrency::Auto).unwrap();
+    let error = error_of(&scene, &orchestrator).await;
+    assert_eq!((error.code, &error.details["bucket"]), (ErrorCode::NotFound, &"elsewhere".into()));
+    assert!(error.message.contains("no such bucket"));
+}
+
+#[tokio::test]
+async fn a_wrong_region_is_followed() {
+    let scene = Scene::new("region").await;
+    let mut settings = scene.settings();
+    settings.region = Some("eu-north-1".into());
+    let source = CredentialsSource::Static(scene.credentials());
+    let orchestrator = DownloadOrchestrator::new(settings, source, Concurrency::Auto).unwrap();
+    let options = scene.options(json!({}));
+    let result = download_job_outputs(&orchestrator, &options, &RunControl::default()).await;
+    assert!(result.is_ok(), "{result:?}");
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_not_json_is_named() {
+    let scene = Scene::new("json").await;
+    let key = scene.add(0, 1, &[("a.txt", b"alpha")]);
+    scene.farm.replace_body(BUCKET, &key, "<html>");
+    let error = error_of(&scene, &scene.orchestrator()).await;
+    assert_eq!((error.code, &error.details["key"]), (ErrorCode::InvalidManifest, &key.as_str().into()));
+    assert!(error.message.contains(&key));
+}
+
+#[tokio::test]
+async fn a_manifest_without_an_asset_root_is_named() {
+    let scene = Scene::new("asset-root").await;
+    let key = scene.add(0, 1, &[("a.txt", b"alpha")]);
+    let body = scene.farm.object(BUCKET, &key).unwrap().body().clone();
+    scene.farm.put_object(BUCKET, &key, Object::new(body));
+    let error = error_of(&scene, &scene.orchestrator()).await;
+    assert_eq!((error.code, &error.details["key"]), (ErrorCode::MissingAssetRoot, &key.as_str().into()));
+}
+
+#[tokio::test]
+async fn a_destination_whose_parent_is_a_file_fails_those_files_alone() {
+    let scene = Scene::new("parent").await;
+    scene.add(0, 1, &[("sub/a.txt", b"alpha"), ("sub/deep/b.txt", b"beta"), ("c.txt", b"gamma")]);
+    fs::create_dir_all(scene.target()).unwrap();
+    fs::write(scene.path("sub"), "a file").unwrap();
+    let result = scene.download().await;
+    assert_eq!((result.failure_count, result.stats.files_failed, result.stats.files_transferred), (2, 2, 1));
+    for failure in &result.failures {
+        assert_eq!(failure.error.code, ErrorCode::Io);
+        assert!(failure.error.message.contains("A file stands where a directory must be"), "{failure:?}");
+    }
+    assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["c.txt", "sub"]);
+}
+
+#[tokio::test]
+async fn a_root_whose_parent_is_a_file_fails_every_file() {
+    let scene = Scene::new("root").await;
+    scene.add(0, 1, &[("a.txt", b"alpha")]);
+    fs::write(scene.target(), "a file").unwrap();
+    let below = scene.target().join("below");
+    let result = scene.download_with(json!({"rootOverrides": { ROOT: below }})).await.unwrap();
+    assert_eq!(result.failures[0].error.code, ErrorCode::Io);
+    assert_eq!(fs::read(scene.target()).unwrap(), b"a file");
+}
+
+#[tokio::test]
+async fn a_target_that_is_a_directory_fails_and_stays() {
+    let scene = Scene::new("directory").await;
+    scene.add(0, 1, &[("a.txt", b"alpha")]);
+    fs::create_dir_all(scene.path("a.txt")).unwrap();
+    for how in ["skip", "overwrite", "createCopy"] {
+        let result = scene.download_with(json!({"conflictResolution": how})).await.unwrap();
+        assert_eq!(result.failures[0].error.code, ErrorCode::Io);
+    }
+    assert!(scene.path("a.txt").is_dir() && scene.tree().is_empty());
+}
+
+#[tokio::test]
+async fn a_wrong_hash_is_fetched_once_more_and_the_old_file_stands() {
+    let scene = Scene::new("hash").await;
+    let large: Vec<u8> = vec![7; 2_000_000];
+    scene.add(0, 1, &[("small", b"alpha"), ("large", &large), ("good", b"good")]);
+    let (small_key, large_key) = (scene.content_key(b"alpha"), scene.content_key(&large));
+    scene.farm.replace_body(BUCKET, &small_key, "ALPHA");
+    scene.farm.replace_body(BUCKET, &large_key, vec![8; 2_000_000]);
+    fs::create_dir_all(scene.target()).unwrap();
+    fs::write(scene.path("small"), "old").unwrap();
+    let result = scene.download_with(json!({"conflictResolution": "overwrite"})).await.unwrap();
+    assert_eq!((result.failure_count, result.stats.files_transferred), (2, 1));
+    for failure in &result.failures {
+        assert_eq!(failure.error.code, ErrorCode::HashMismatch);
+        assert!(failure.error.details.contains_key("key"));
+    }
+    assert_eq!(scene.content_requests().iter().filter(|&key| *key == small_key).count(), 2);
+    assert_eq!(scene.content_requests().iter().filter(|&key| *key == large_key).count(), 2);
+    assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["good", "small"]);
+    assert_eq!(scene.tree()["small"], b"old");
+}
+
+#[tokio::test]
+async fn a_wrong_length_is_told_apart_from_a_wrong_hash() {
+    let scene = Scene::new("length").await;
+    let large: Vec<u8> = vec![7; 2_000_000];
+    scene.add(0, 1, &[("small", b"alpha"), ("large", &large)]);
+    scene.farm.replace_body(BUCKET, &scene.content_key(b"alpha"), "alphabet");
+    scene.farm.replace_body(BUCKET, &scene.content_key(&large), vec![7; 1_999_999]);
+    let result = scene.download().await;
+    let codes: Vec<_> = result.failures.iter().map(|failure| failure.error.code).collect();
+    assert_eq!(codes, [ErrorCode::SizeMismatch, ErrorCode::SizeMismatch]);
+    assert!(scene.tree().is_empty());
+}
+
+#[tokio::test]
+async fn content_that_is_gone_fails_its_file_and_names_its_key() {
+    let scene = Scene::new("gone").await;
+    scene.add(0, 1, &[("a.txt", b"alpha"), ("b.txt", b"beta")]);
+    let key = scene.content_key(b"alpha");
+    scene.farm.remove_object(BUCKET, &key);
+    let result = scene.download().await;
+    let failure = &result.failures[0];
+    assert_eq!((failure.error.code, &failure.error.details["key"]), (ErrorCode::NotFound, &key.into()));
+    assert_eq!((failure.path.as_str(), result.stats.files_transferred), ("a.txt", 1));
+}
+
+#[tokio::test]
+async fn fail_fast_ends_with_the_first_failure() {
+    let scene = Scene::new("fast").await;
+    scene.add(0, 1, &[("a.txt", b"alpha"), ("b.txt", b"beta")]);
+    scene.farm.remove_object(BUCKET, &scene.content_key(b"alpha"));
+    let error = scene.download_with(json!({"failFast": true})).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::NotFound);
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_a_network_error() {
+    let scene = Scene::new("nobody").await;
+    let mut settings = scene.settings();
+    settings.endpoint = Some("http://127.0.0.1:9".into());
+    let source = CredentialsSource::Static(scene.credentials());
+    let orchestrator = DownloadOrchestrator::new(settings, source, Concurrency::Auto).unwrap();
+    let error = error_of(&scene, &orchestrator).await;
+    assert_eq!(error.code, ErrorCode::Network);
+    assert!(error.message.contains("could not be connected"), "{error}");
+}
+
+/// Counts how often it is asked.
+struct Counting(AtomicU32, rusty_attachments_transfer::Credentials);
+
+impl ProvideCredentials for Counting {
+    fn provide(&self) -> ProvidedCredentials<'_> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(self.1.clone()) })
+    }
+}
+
+#[tokio::test]
+async fn a_provider_is_asked_for_credentials_once_for_a_whole_run() {
+    let scene = Scene::new("provider").await;
+    scene.add(0, 1, &[("a.txt", b"alpha"), ("b.txt", b"beta")]);
+    let provider = Arc::new(Counting(AtomicU32::new(0), scene.credentials()));
+    let source = CredentialsSource::Provider(provider.clone());
+    let orchestrator = DownloadOrchestrator::new(scene.settings(), source, Concurrency::Auto).unwrap();
+    let options = scene.options(json!({}));
+    download_job_outputs(&orchestrator, &options, &RunControl::default()).await.unwrap();
+    assert_eq!(provider.0.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_run_leaves_whole_files_only() {
+    let scene = Scene::new("cancel").await;
+    let bodies: Vec<(String, Vec<u8>)> =
+        (0..40u8).map(|n| (format!("{n}.exr"), vec![n; 2_000_000])).collect();
+    let files: Vec<(&str, &[u8])> =
+        bodies.iter().map(|(name, body)| (name.as_str(), body.as_slice())).collect();
+    scene.add(0, 1, &files);
+    let cancel = CancellationToken::new();
+    let trigger = cancel.clone();
+    let control = RunControl {
+        progress: Some(Arc::new(move |report| {
+            if report.bytes_done > 0 {
+                trigger.cancel();
+            }
+        })),
+        cancel,
+    };
+    let options = scene.options(json!({"concurrency": 2}));
+    let error = download_job_outputs(&scene.orchestrator(), &options, &control).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Cancelled);
+    for (name, body) in scene.tree() {
+        assert_eq!(body.len(), 2_000_000, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_before_it_begins_sends_nothing() {
+    let scene = Scene::new("cancelled").await;
+    let control = RunControl::default();
+    control.cancel.cancel();
+    let error = download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await;
+    assert_eq!(error.unwrap_err().code, ErrorCode::Cancelled);
+    assert!(scene.farm.requests().is_empty());
+}
