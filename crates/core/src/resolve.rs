@@ -390,7 +390,7 @@ impl<'a> Resolver<'a> {
         let manifest = Arc::clone(&self.out.manifest);
         let end = self.out.text.len();
         if let Some(target) = manifest.symlink_target(index) {
-            match self.resolve(target, true) {
+            match self.resolve(target, manifest.has_well_formed_target(index)) {
                 Ok((from, link_base)) if link_base == base => {
                     let target = self.out.text.split_off(from);
                     self.out.link_targets.insert(self.out.rows.len() as u32, target);

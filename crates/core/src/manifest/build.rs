@@ -143,10 +143,7 @@ impl Builder {
         if let ContentRecord::Chunks(chunks) = content {
             self.check_chunk_count(size, self.manifest.chunks[chunks as usize].len())?;
         }
-        let (path, ill_formed) = self.intern_wtf8(&draft.path)?;
-        if ill_formed {
-            self.manifest.ill_formed.insert(self.manifest.files.len(), draft.path.into_owned());
-        }
+        let path = self.intern_wtf8(&draft.path)?;
         self.manifest.files.push(FileRecord {
             path,
             content,
@@ -157,11 +154,11 @@ impl Builder {
         Ok(())
     }
 
-    pub(super) fn dir(&mut self, path: &str, deleted: bool) -> Result<(), Refusal> {
+    pub(super) fn dir(&mut self, path: &[u8], deleted: bool) -> Result<(), Refusal> {
         if path.is_empty() {
             return Err("a directory has an empty path".into());
         }
-        let path = self.intern(path)?;
+        let path = self.intern_wtf8(path)?;
         self.manifest.dirs.push(DirRecord { path, deleted });
         Ok(())
     }
@@ -227,8 +224,7 @@ impl Builder {
         if target.is_empty() {
             return Err("a symlink has an empty target".into());
         }
-        // A target that is no text can lead nowhere that we could check, so it stands for itself as U+FFFD.
-        Ok(ContentRecord::Symlink(self.intern_wtf8(target)?.0))
+        Ok(ContentRecord::Symlink(self.intern_wtf8(target)?))
     }
 
     fn check_chunk_count(&self, size: u64, count: usize) -> Result<(), Refusal> {
@@ -254,11 +250,13 @@ impl Builder {
         Ok(Span { start, length })
     }
 
-    fn intern_wtf8(&mut self, text: &[u8]) -> Result<(Span, bool), Refusal> {
-        match std::str::from_utf8(text) {
-            Ok(text) => Ok((self.intern(text)?, false)),
-            Err(_) => Ok((self.intern(&String::from_utf8_lossy(text))?, true)),
+    fn intern_wtf8(&mut self, text: &[u8]) -> Result<Span, Refusal> {
+        if let Ok(text) = std::str::from_utf8(text) {
+            return self.intern(text);
         }
+        let span = self.intern(&String::from_utf8_lossy(text))?;
+        self.manifest.ill_formed.insert(span.start, text.to_vec());
+        Ok(span)
     }
 }
 
@@ -285,7 +283,7 @@ fn assemble(version: ManifestVersion, parts: NewManifest) -> Result<Manifest, Re
         builder.chunking(Some(chunk_size))?;
         builder.parent(parts.parent_manifest_hash)?;
         for (path, deleted) in with_parents(&parts.files, parts.dirs.as_deref().unwrap_or_default()) {
-            builder.dir(path, deleted)?;
+            builder.dir(path.as_bytes(), deleted)?;
         }
     } else if parts.dirs.is_some_and(|dirs| !dirs.is_empty()) || parts.parent_manifest_hash.is_some() {
         return Err("dirs and parentManifestHash need a specificationVersion of 2025-12".into());

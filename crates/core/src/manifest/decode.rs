@@ -181,7 +181,7 @@ impl<'a> Source<'a> {
             let mut state = (&mut builder, &mut names);
             let each = |(builder, names): &mut (&mut Builder, &mut Names), entry: DirEntry<'a>| {
                 let path = names.expand(&entry.name.0)?.into_owned();
-                builder.dir(&String::from_utf8_lossy(&path), entry.delete)?;
+                builder.dir(&path, entry.delete)?;
                 names.dirs.push(path);
                 Ok(())
             };

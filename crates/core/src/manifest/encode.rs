@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{Content, Manifest, ManifestVersion};
+use super::{Content, ContentRecord, Manifest, ManifestVersion};
 
 pub(super) fn encode(manifest: &Manifest) -> String {
     let mut order: Vec<usize> = (0..manifest.files.len()).collect();
@@ -18,7 +18,7 @@ pub(super) fn encode(manifest: &Manifest) -> String {
 
 /// The file's name as WTF-8.
 fn name(manifest: &Manifest, index: usize) -> &[u8] {
-    manifest.ill_formed.get(&index).map_or_else(|| manifest.path(index).as_bytes(), Vec::as_slice)
+    manifest.wtf8(manifest.files[index].path)
 }
 
 fn v2023_03_03(manifest: &Manifest, order: &[usize], out: &mut Json) {
@@ -125,10 +125,10 @@ fn draft_file(manifest: &Manifest, index: usize, dirs: &Dirs<'_>, out: &mut Json
         out.key("size");
         out.number(record.size);
     }
-    if let Some(Content::Symlink { target }) = content {
+    if let ContentRecord::Symlink(target) = record.content {
         out.raw(r#","symlink":{"#);
         out.key("name");
-        out.string(&dirs.refer(target.as_bytes()));
+        out.string(&dirs.refer(manifest.wtf8(target)));
         out.raw("}");
     }
     out.raw("}");
@@ -143,10 +143,13 @@ struct Dirs<'a> {
 impl<'a> Dirs<'a> {
     fn of(manifest: &'a Manifest) -> Self {
         let mut deleted = BTreeMap::new();
-        let files = 0..manifest.files.len();
-        let targets = files.clone().filter_map(|index| manifest.symlink_target(index)).map(str::as_bytes);
-        let named = manifest.dirs.iter().map(|dir| manifest.str(dir.path).as_bytes());
-        for mut path in files.map(|index| name(manifest, index)).chain(targets).chain(named) {
+        let targets = manifest.files.iter().filter_map(|file| match file.content {
+            ContentRecord::Symlink(target) => Some(manifest.wtf8(target)),
+            _ => None,
+        });
+        let named = manifest.dirs.iter().map(|dir| manifest.wtf8(dir.path));
+        for mut path in manifest.files.iter().map(|file| manifest.wtf8(file.path)).chain(targets).chain(named)
+        {
             while let Some((parent, _)) = split_last(path) {
                 if deleted.insert(parent, false).is_some() {
                     break;
@@ -154,7 +157,7 @@ impl<'a> Dirs<'a> {
                 path = parent;
             }
         }
-        deleted.extend(manifest.dirs.iter().map(|dir| (manifest.str(dir.path).as_bytes(), dir.deleted)));
+        deleted.extend(manifest.dirs.iter().map(|dir| (manifest.wtf8(dir.path), dir.deleted)));
         let index = deleted.keys().enumerate().map(|(index, path)| (*path, index)).collect();
         Self { deleted, index }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::build::{Builder, Draft};
-use super::{Content, Manifest, ManifestVersion};
+use super::{Content, ContentRecord, Manifest, ManifestVersion};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Merges manifests by path, oldest first; equal times in input order. In a `2025-12` diff a deletion
@@ -48,20 +48,21 @@ fn describe(version: ManifestVersion) -> &'static str {
 fn merge(sorted: &[&(i64, Arc<Manifest>)]) -> Result<Manifest> {
     // Where each path was last written, in the order in which the paths first came.
     let mut winners: Vec<Option<(&Manifest, usize)>> = Vec::new();
-    let mut positions: HashMap<&str, usize> = HashMap::new();
-    let mut dirs: Vec<(&str, bool)> = Vec::new();
-    let mut dir_positions: HashMap<&str, usize> = HashMap::new();
+    let mut positions: HashMap<&[u8], usize> = HashMap::new();
+    let mut dirs: Vec<(&[u8], bool)> = Vec::new();
+    let mut dir_positions: HashMap<&[u8], usize> = HashMap::new();
     for (_, manifest) in sorted {
         for index in 0..manifest.file_count() {
             let winner = (!manifest.is_deleted(index)).then_some((manifest.as_ref(), index));
-            let position = *positions.entry(manifest.path(index)).or_insert(winners.len());
+            let position =
+                *positions.entry(manifest.wtf8(manifest.files[index].path)).or_insert(winners.len());
             match winners.get_mut(position) {
                 Some(slot) => *slot = winner,
                 None => winners.push(winner),
             }
         }
         for dir in &manifest.dirs {
-            let path = manifest.str(dir.path);
+            let path = manifest.wtf8(dir.path);
             let position = *dir_positions.entry(path).or_insert(dirs.len());
             match dirs.get_mut(position) {
                 Some(slot) => slot.1 = dir.deleted,
@@ -98,7 +99,7 @@ fn merge(sorted: &[&(i64, Arc<Manifest>)]) -> Result<Manifest> {
 
 fn draft(manifest: &Manifest, index: usize) -> Draft<'_> {
     let mut draft = Draft {
-        path: manifest.ill_formed.get(&index).map_or(manifest.path(index).as_bytes(), Vec::as_slice).into(),
+        path: manifest.wtf8(manifest.files[index].path).into(),
         hash: None,
         size: manifest.size(index).and_then(|size| i64::try_from(size).ok()),
         mtime: manifest.mtime(index),
@@ -107,11 +108,11 @@ fn draft(manifest: &Manifest, index: usize) -> Draft<'_> {
         runnable: manifest.is_runnable(index),
         deleted: false,
     };
-    match manifest.content(index) {
-        Some(Content::Object { hash }) => draft.hash = Some(hash.into()),
-        Some(Content::Chunks { hashes, .. }) => draft.chunk_hashes = Some(hashes.to_vec()),
-        Some(Content::Symlink { target }) => draft.symlink_target = Some(target.as_bytes().into()),
-        None => draft.deleted = true,
+    match (&manifest.files[index].content, manifest.content(index)) {
+        (ContentRecord::Symlink(target), _) => draft.symlink_target = Some(manifest.wtf8(*target).into()),
+        (_, Some(Content::Object { hash })) => draft.hash = Some(hash.into()),
+        (_, Some(Content::Chunks { hashes, .. })) => draft.chunk_hashes = Some(hashes.to_vec()),
+        _ => draft.deleted = true,
     }
     draft
 }

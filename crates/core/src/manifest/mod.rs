@@ -75,8 +75,8 @@ pub struct Manifest {
     files: Vec<FileRecord>,
     dirs: Vec<DirRecord>,
     chunks: Vec<Vec<String>>,
-    /// The names that are no Unicode text, as WTF-8; `text` holds them with U+FFFD.
-    ill_formed: BTreeMap<usize, Vec<u8>>,
+    /// The names that are no Unicode text, as WTF-8, by where they start in `text`, which holds U+FFFD for them.
+    ill_formed: BTreeMap<u32, Vec<u8>>,
     file_chunk_size_bytes: Option<i64>,
     parent_manifest_hash: Option<String>,
 }
@@ -262,7 +262,20 @@ impl Manifest {
 
     /// Whether the name is Unicode text; the reference writes lone surrogates for names that are not.
     pub(crate) fn is_well_formed(&self, index: usize) -> bool {
-        self.ill_formed.is_empty() || !self.ill_formed.contains_key(&index)
+        !self.ill_formed.contains_key(&self.files[index].path.start)
+    }
+
+    /// Whether the target of the file's link, if it is one, is Unicode text.
+    pub(crate) fn has_well_formed_target(&self, index: usize) -> bool {
+        match self.files[index].content {
+            ContentRecord::Symlink(span) => !self.ill_formed.contains_key(&span.start),
+            _ => true,
+        }
+    }
+
+    /// A name or a link's target as it was read.
+    fn wtf8(&self, span: Span) -> &[u8] {
+        self.ill_formed.get(&span.start).map_or_else(|| self.str(span).as_bytes(), Vec::as_slice)
     }
 
     /// What the file is made of; none where it is deleted.

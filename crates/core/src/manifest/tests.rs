@@ -41,12 +41,10 @@ fn fields_may_come_in_any_order() {
 #[test]
 fn an_error_says_where_in_the_document_it_is() {
     let json =
-        format!("{{\n \"hashAlg\": \"xxh128\",\n \"manifestVersion\": \"2023-03-03\",\n \"paths\": [7]}}");
+        "{\n \"hashAlg\": \"xxh128\",\n \"manifestVersion\": \"2023-03-03\",\n \"paths\": [7]}".to_string();
     let error = refused(&json);
     assert_eq!((&error.details["line"], &error.details["column"]), (&4.into(), &12.into()), "{error}");
-    let late = format!(
-        r#"{{"paths":[{{"hash":"a b","mtime":1,"path":"x","size":1}}],"hashAlg":"xxh128","manifestVersion":"2023-03-03","totalSize":1}}"#
-    );
+    let late = r#"{"paths":[{"hash":"a b","mtime":1,"path":"x","size":1}],"hashAlg":"xxh128","manifestVersion":"2023-03-03","totalSize":1}"#.to_string();
     let offset = refused(&late).details["offset"].as_u64().unwrap();
     assert!((10..=60).contains(&offset), "{offset}");
     assert_eq!(Manifest::decode(b"{\"a\": \xff}").unwrap_err().details["offset"], 6);
@@ -177,4 +175,14 @@ fn manifests_of_different_formats_are_not_merged_into_one() {
     let other = Arc::new(Manifest::decode(draft("", "").as_bytes()).unwrap());
     let error = merge_manifests_chronologically(&[(1, one), (2, other)]).unwrap_err();
     assert_eq!(error.code, ErrorCode::UnsupportedManifestVersion);
+}
+
+#[test]
+fn an_ill_formed_directory_and_link_target_are_written_as_they_were_read() {
+    let dirs = r#"{"name":"\ud800"},{"name":"$0/b"}"#;
+    let files = r#"{"name":"$1/x","symlink":{"name":"$0/\udfff"}}"#;
+    let json = draft(dirs, files);
+    let manifest = Manifest::decode(json.as_bytes()).unwrap();
+    assert_eq!(manifest.encode(), json);
+    assert!(!manifest.is_well_formed(0) && !manifest.has_well_formed_target(0));
 }
