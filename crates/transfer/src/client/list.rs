@@ -47,7 +47,7 @@ impl Client {
         let mut attempt = 1;
         loop {
             let error = match self.send(&exchange).await?.bytes().await {
-                Ok(body) => return parse_page(&body).map_err(|error| self.unreadable(prefix, error)),
+                Ok(body) => return parse_page(&body).ok_or_else(|| self.unreadable(prefix)),
                 Err(cause) => broken(cause, exchange.action, &self.settings.bucket, attempt),
             };
             if !self.wait_to_retry(attempt, None).await {
@@ -57,7 +57,7 @@ impl Client {
         }
     }
 
-    fn unreadable(&self, prefix: &str, cause: quick_xml::Error) -> Error {
+    fn unreadable(&self, prefix: &str) -> Error {
         let bucket = &self.settings.bucket;
         Error::new(
             ErrorCode::Network,
@@ -65,26 +65,29 @@ impl Client {
         )
         .with("bucket", bucket.as_str())
         .with("key", prefix)
-        .caused_by(cause)
     }
 }
 
-fn parse_page(xml: &[u8]) -> std::result::Result<Page, quick_xml::Error> {
+/// Reads a page; `None` for what is none, since an answer of something else must not pass as an empty list.
+fn parse_page(xml: &[u8]) -> Option<Page> {
     let mut reader = Reader::from_reader(xml);
     let mut page = Page::default();
     let mut path: Vec<Vec<u8>> = Vec::new();
     let mut text = String::new();
     let mut object = ListedObject { key: String::new(), last_modified: None };
-    let (mut encoded, mut truncated, mut next) = (false, false, None);
+    let (mut encoded, mut truncated, mut next, mut complete) = (false, false, None, false);
     loop {
-        match reader.read_event()? {
+        match reader.read_event().ok()? {
             Event::Start(start) => {
                 path.push(start.local_name().as_ref().to_vec());
+                if path[0] != b"ListBucketResult" {
+                    return None;
+                }
                 text.clear();
             }
-            Event::Text(part) => text.push_str(&part.decode()?),
+            Event::Text(part) => text.push_str(&part.decode().ok()?),
             Event::GeneralRef(name) => text.push_str(&resolve(&name)?),
-            Event::CData(part) => text.push_str(&part.decode()?),
+            Event::CData(part) => text.push_str(&part.decode().ok()?),
             Event::End(_) => {
                 match path.iter().map(Vec::as_slice).collect::<Vec<_>>().as_slice() {
                     [_, b"EncodingType"] => encoded = text == "url",
@@ -99,10 +102,14 @@ fn parse_page(xml: &[u8]) -> std::result::Result<Page, quick_xml::Error> {
                     _ => {}
                 }
                 path.pop();
+                complete = path.is_empty();
             }
             Event::Eof => break,
             _ => {}
         }
+    }
+    if !complete {
+        return None;
     }
     if encoded {
         for object in &mut page.objects {
@@ -111,16 +118,15 @@ fn parse_page(xml: &[u8]) -> std::result::Result<Page, quick_xml::Error> {
         }
     }
     page.next = next.filter(|_| truncated);
-    Ok(page)
+    Some(page)
 }
 
 /// The text of an entity such as `&amp;` or `&#13;`.
-fn resolve(name: &quick_xml::events::BytesRef<'_>) -> std::result::Result<String, quick_xml::Error> {
-    if let Some(character) = name.resolve_char_ref()? {
-        return Ok(character.into());
+fn resolve(name: &quick_xml::events::BytesRef<'_>) -> Option<String> {
+    if let Some(character) = name.resolve_char_ref().ok()? {
+        return Some(character.into());
     }
-    let name = name.decode()?;
-    Ok(quick_xml::escape::resolve_predefined_entity(&name).unwrap_or_default().into())
+    quick_xml::escape::resolve_predefined_entity(&name.decode().ok()?).map(str::to_owned)
 }
 
 /// Milliseconds since 1970 of `2024-05-06T07:08:09.123Z`; the fraction may be absent.
@@ -172,14 +178,17 @@ mod tests {
 
     #[test]
     fn keys_that_are_not_encoded_stay_as_they_are() {
-        let page = parse_page(b"<R><Contents><Key>a+%41</Key></Contents></R>").unwrap();
+        let page = parse_page(b"<ListBucketResult><Contents><Key>a+%41</Key></Contents></ListBucketResult>")
+            .unwrap();
         assert_eq!(page.objects[0].key, "a+%41");
         assert_eq!(page.next, None);
     }
 
     #[test]
-    fn a_page_that_is_not_xml_is_an_error() {
-        assert!(parse_page(b"<a><b></a>").is_err());
+    fn what_is_no_page_does_not_pass_as_an_empty_one() {
+        for wrong in ["", "<ListBucketResult>", "<ListBucketResult><b></ListBucketResult>", "<html></html>"] {
+            assert_eq!(parse_page(wrong.as_bytes()), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -196,3 +196,90 @@ fn system() -> u64 {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn home(name: &str) -> PathBuf {
+        let home = std::env::temp_dir().join(format!("rusty-attachments-file-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&home);
+        fs::create_dir_all(&home).unwrap();
+        home
+    }
+
+    #[test]
+    fn copies_are_numbered_before_the_extension() {
+        let name = |name: &str| numbered(Path::new(name), 2).to_string_lossy().into_owned();
+        assert_eq!(name("/d.x/a.tar.gz"), "/d.x/a.tar (2).gz");
+        assert_eq!(name("/d.x/a"), "/d.x/a (2)");
+        assert_eq!(name("/d.x/.hidden"), "/d.x/.hidden (2)");
+    }
+
+    #[test]
+    fn a_file_that_never_gets_its_place_goes_away() {
+        let home = home("drop");
+        let mut temp = TempFile::create(&home.join("a"), false).unwrap();
+        temp.write(b"half", &home.join("a")).unwrap();
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
+        drop(temp);
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 0);
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn a_new_name_is_never_taken_from_another_file() {
+        let home = home("new");
+        let (from, to) = (home.join("from"), home.join("to"));
+        fs::write(&from, "new").unwrap();
+        fs::write(&to, "old").unwrap();
+        assert_eq!(rename_new(&from, &to).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!((fs::read(&from).unwrap(), fs::read(&to).unwrap()), (b"new".to_vec(), b"old".to_vec()));
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn what_passes_as_the_same_is_not_placed_twice() {
+        let home = home("same");
+        let target = home.join("a");
+        fs::write(&target, "same").unwrap();
+        let placed =
+            TempFile::create(&target, false).unwrap().place(&target, None, &Placement::Beside(&|_| true));
+        assert!(!placed.unwrap());
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn times_are_exact_to_the_microsecond_and_may_lie_before_1970() {
+        let home = home("time");
+        for micros in [1_700_000_000_123_457, -1] {
+            let target = home.join("a");
+            let temp = TempFile::create(&target, false).unwrap();
+            temp.place(&target, Some(micros), &Placement::Replace).unwrap();
+            let modified = fs::metadata(&target).unwrap().modified().unwrap();
+            let expected = if micros < 0 {
+                UNIX_EPOCH - Duration::from_micros(micros.unsigned_abs())
+            } else {
+                UNIX_EPOCH + Duration::from_micros(micros.unsigned_abs())
+            };
+            assert_eq!(modified, expected);
+        }
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_is_gone_leaves_nothing_behind_but_one_that_lives_keeps_its_files() {
+        let home = home("sweep");
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+        let name = |process: u32| home.join(format!(".a.{:016x}-{process:x}-0{ENDING}", system()));
+        let (dead, living) = (name(child.id()), name(std::process::id()));
+        fs::write(&dead, "").unwrap();
+        fs::write(&living, "").unwrap();
+        sweep(&home);
+        assert!(!dead.exists() && living.exists());
+        fs::remove_dir_all(home).unwrap();
+    }
+}

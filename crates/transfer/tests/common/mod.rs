@@ -1,5 +1,8 @@
 //! What the tests share: a farm with one queue, a job's outputs, and a place to download to.
 
+// Each test uses its own part.
+#![allow(dead_code)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
