@@ -6,17 +6,18 @@ use std::time::Instant;
 
 use rusty_attachments_core::keys::{ListedObject, ManifestLocation, OutputManifestScope};
 use rusty_attachments_core::{
-    DownloadPlan, Hazard, MatchPathsBy, PathFormat, PlanOptions, PlanSource, Result, RootMapper,
+    DownloadPlan, Error, ErrorCode, Hazard, MatchPathsBy, PathFormat, PlanSource, Result, RootMapper,
     RootMapperOptions, StorageProfileWithId, UnmappedPath, plan_download,
 };
 use serde::Deserialize;
 
 use crate::blocking::blocking;
-use crate::download::{DownloadOptions, FileFailure, RunControl, cancelled, download};
+use crate::download::{Concurrency, DownloadOptions, FileFailure, RunControl, cancelled, download};
 use crate::manifests::{
     DownloadedManifest, ManifestSelection, discover_output_manifests, download_manifests,
 };
-use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT};
+use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
+use crate::pace::{Finished, Pace};
 use crate::progress::{Phase, Progress};
 use crate::statistics::TransferStatistics;
 
@@ -231,7 +232,6 @@ pub async fn download_multiple_jobs(
 }
 
 fn mapper_of(job: &JobInfo, options: &MultipleJobsOptions) -> Result<RootMapper> {
-    use rusty_attachments_core::{Error, ErrorCode};
     let find = |id: &String| {
         let profile = options.storage_profiles.iter().find(|profile| profile.storage_profile_id == *id);
         profile.cloned().ok_or_else(|| {
@@ -285,7 +285,7 @@ impl Work<'_> {
         let concurrency = self.orchestrator.concurrency(self.download.concurrency);
         let cancel = &self.control.cancel;
 
-        let discovering = cancel.run_until_cancelled(self.discover(jobs));
+        let discovering = cancel.run_until_cancelled(self.discover(jobs, concurrency));
         let found =
             progress.during(discovering, |_| String::new()).await.unwrap_or_else(|| Err(cancelled()))?;
         progress.begin(Phase::Discovering, found.len() as u64, 0);
@@ -300,12 +300,7 @@ impl Work<'_> {
             let job = &jobs[owner[&manifest.key]];
             sources.push(source(manifest, job)?);
         }
-        let options = PlanOptions {
-            destination_path_format: LOCAL_FORMAT,
-            case_insensitive: None,
-            include: self.paths.include.clone(),
-            match_paths_by: self.paths.match_paths_by,
-        };
+        let options = plan_options(self.paths.include.clone(), self.paths.match_paths_by);
         let planning = blocking(move || plan_download(sources, &options));
         let plan = Arc::new(progress.during(planning, |_| String::new()).await??);
 
@@ -327,16 +322,31 @@ impl Work<'_> {
         })
     }
 
-    /// The manifests of all jobs, each with the number of its job.
-    async fn discover(&self, jobs: &[Job]) -> Result<Vec<(usize, ListedObject)>> {
+    /// The manifests of all jobs, each with the number of its job. Many jobs are listed at once.
+    async fn discover(&self, jobs: &[Job], concurrency: Concurrency) -> Result<Vec<(usize, ListedObject)>> {
         let client = self.orchestrator.client();
         let mut found = Vec::new();
-        for (number, job) in jobs.iter().enumerate() {
-            let objects =
-                discover_output_manifests(client, &self.location, &job.scope, &job.selection).await?;
-            found.extend(objects.into_iter().map(|object| (number, object)));
-        }
-        Ok(found)
+        let mut failure = None;
+        let list = |number: usize| {
+            let (client, location) = (client.clone(), self.location.clone());
+            let (scope, selection) = (jobs[number].scope.clone(), jobs[number].selection.clone());
+            async move {
+                let value = discover_output_manifests(&client, &location, &scope, &selection).await;
+                Finished { bytes: 0, value: value.map(|objects| (number, objects)) }
+            }
+        };
+        let take = |listed: Result<(usize, Vec<ListedObject>)>| match listed {
+            Ok((number, objects)) => {
+                found.extend(objects.into_iter().map(|object| (number, object)));
+                true
+            }
+            Err(error) => {
+                failure.get_or_insert(error);
+                false
+            }
+        };
+        Pace::new(concurrency).run(0..jobs.len(), |_| 0, || client.throttles(), list, take).await;
+        failure.map_or(Ok(found), Err)
     }
 }
 

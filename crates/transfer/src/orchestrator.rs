@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use rusty_attachments_core::keys::{ManifestLocation, OutputManifestScope};
-use rusty_attachments_core::{DownloadPlan, PathFormat, PlanOptions, ResolvedManifestPaths, Result};
+use rusty_attachments_core::{
+    DownloadPlan, MatchPathsBy, PathFormat, PlanOptions, ResolvedManifestPaths, Result,
+};
 
 use crate::client::{Client, CredentialsSource, S3Settings};
 use crate::download::{Concurrency, DownloadOptions, DownloadReport, RunControl, download};
@@ -13,6 +15,17 @@ use crate::progress::Progress;
 /// The format of this machine's paths.
 pub(crate) const LOCAL_FORMAT: PathFormat =
     if cfg!(windows) { PathFormat::Windows } else { PathFormat::Posix };
+
+/// A plan for this machine.
+pub(crate) fn plan_options(include: Vec<String>, match_paths_by: MatchPathsBy) -> PlanOptions {
+    PlanOptions {
+        destination_path_format: LOCAL_FORMAT,
+        // Windows folds case, which the format tells already; a Mac's disks do too unless they were told not to.
+        case_insensitive: cfg!(target_os = "macos").then_some(true),
+        include,
+        match_paths_by,
+    }
+}
 
 /// Reads one bucket's manifests and downloads what they list. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
@@ -74,15 +87,7 @@ impl DownloadOrchestrator {
         options: &DownloadOptions,
         control: &RunControl,
     ) -> Result<DownloadReport> {
-        let plan = DownloadPlan::from_resolved(
-            resolved,
-            &PlanOptions {
-                destination_path_format: LOCAL_FORMAT,
-                case_insensitive: None,
-                include: Vec::new(),
-                match_paths_by: Default::default(),
-            },
-        );
+        let plan = DownloadPlan::from_resolved(resolved, &plan_options(Vec::new(), MatchPathsBy::Local));
         self.download(&Arc::new(plan), options, control).await
     }
 

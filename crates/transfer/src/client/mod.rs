@@ -1,5 +1,6 @@
 //! An S3 client of exactly the two operations that downloads need, over one pool of connections.
 
+mod connect;
 mod credentials;
 mod error;
 mod get;
@@ -11,7 +12,6 @@ mod sign;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use rusty_attachments_core::{Error, ErrorCode, Result};
@@ -20,15 +20,10 @@ pub use self::credentials::{Credentials, CredentialsSource, ProvideCredentials, 
 pub use self::get::ObjectReader;
 pub use self::settings::S3Settings;
 
+use self::connect::connect;
 use self::credentials::CredentialsCache;
 use self::retry::RetryBudget;
-use self::settings::{Addressing, variable};
-
-/// A body or answer that brings nothing for so long has stalled.
-const IDLE: Duration = Duration::from_secs(20);
-const CONNECT: Duration = Duration::from_secs(10);
-/// S3 closes idle connections soon after; one that is closed while it is taken costs a retry.
-const KEEP_IDLE_CONNECTION: Duration = Duration::from_secs(15);
+use self::settings::Addressing;
 
 /// Reads one bucket.
 #[derive(Debug)]
@@ -93,32 +88,4 @@ impl Client {
     fn set_region(&self, region: String) {
         *self.region.write().unwrap_or_else(PoisonError::into_inner) = region;
     }
-}
-
-fn connect() -> Result<reqwest::Client> {
-    // Whoever installed a provider before keeps it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("rusty-attachments/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(CONNECT)
-        .read_timeout(IDLE)
-        .pool_idle_timeout(KEEP_IDLE_CONNECTION)
-        .tcp_nodelay(true);
-    if let Some(path) = variable("AWS_CA_BUNDLE") {
-        let wrong = |cause: Box<dyn std::error::Error>| {
-            Error::new(
-                ErrorCode::Io,
-                format!("AWS_CA_BUNDLE={path} cannot be used ({cause}). Name a PEM file."),
-            )
-            .with("path", path.as_str())
-        };
-        let pem = std::fs::read(&path).map_err(|cause| wrong(cause.into()))?;
-        let certificates =
-            reqwest::Certificate::from_pem_bundle(&pem).map_err(|cause| wrong(cause.into()))?;
-        builder = builder.tls_certs_only(certificates);
-    }
-    builder.build().map_err(|cause| {
-        Error::new(ErrorCode::Network, format!("No HTTP client can be made: {cause}")).caused_by(cause)
-    })
 }

@@ -1,0 +1,74 @@
+//! The pool of connections: its timeouts, its proxy and whose certificates it trusts.
+
+use std::time::Duration;
+
+use reqwest::{Certificate, ClientBuilder};
+use rusty_attachments_core::{Error, ErrorCode, Result};
+
+use super::settings::variable;
+
+/// A body or answer that brings nothing for so long has stalled.
+const IDLE: Duration = Duration::from_secs(20);
+const CONNECT: Duration = Duration::from_secs(10);
+/// S3 closes idle connections soon after; one that is closed while it is taken costs a retry.
+const KEEP_IDLE_CONNECTION: Duration = Duration::from_secs(15);
+
+/// A client that trusts `AWS_CA_BUNDLE`, otherwise what the system trusts, otherwise Mozilla's list: slim
+/// containers have no list of their own, and Node brings one too. Proxies are those of the environment.
+pub(crate) fn connect() -> Result<reqwest::Client> {
+    // Whoever installed a provider before keeps it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = match variable("AWS_CA_BUNDLE") {
+        Some(path) => builder().tls_certs_only(read_bundle(&path)?).build(),
+        None => builder().build().or_else(|_| builder().tls_certs_only(mozilla()?).build()),
+    };
+    client.map_err(|cause| {
+        Error::new(ErrorCode::Network, format!("No HTTP client can be made: {cause}")).caused_by(cause)
+    })
+}
+
+fn builder() -> ClientBuilder {
+    reqwest::Client::builder()
+        .user_agent(concat!("rusty-attachments/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT)
+        .read_timeout(IDLE)
+        .pool_idle_timeout(KEEP_IDLE_CONNECTION)
+        .tcp_nodelay(true)
+}
+
+fn read_bundle(path: &str) -> Result<Vec<Certificate>> {
+    let wrong = |cause: String| {
+        Error::new(ErrorCode::Io, format!("AWS_CA_BUNDLE={path} cannot be used ({cause}). Name a PEM file."))
+            .with("path", path)
+    };
+    let pem = std::fs::read(path).map_err(|cause| wrong(cause.to_string()))?;
+    match Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if certificates.is_empty() => Err(wrong("it holds no certificate".into())),
+        Ok(certificates) => Ok(certificates),
+        Err(cause) => Err(wrong(cause.to_string())),
+    }
+}
+
+fn mozilla() -> reqwest::Result<Vec<Certificate>> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|root| Certificate::from_der(root)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_certificates_has_mozilla_s() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        assert!(builder().tls_certs_only(mozilla().unwrap()).build().is_ok());
+    }
+
+    #[test]
+    fn a_bundle_that_is_none_is_named() {
+        for path in ["/nowhere.pem", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+            let error = read_bundle(path).unwrap_err();
+            assert_eq!((error.code, &error.details["path"]), (ErrorCode::Io, &path.into()));
+        }
+    }
+}
