@@ -166,7 +166,7 @@ pub fn resolve_manifest_paths(
         // The decoder holds all names in 4 GiB, so their number fits too.
         let file = index as u32;
         match resolver.resolve(manifest.path(index), manifest.is_well_formed(index)) {
-            Ok((start, base)) => resolver.keep(file, start, base)?,
+            Ok((start, base)) => resolver.keep(manifest, file, start, base)?,
             Err(refusal) => resolver.out.unmapped.push((file, refusal)),
         }
     }
@@ -385,9 +385,8 @@ impl<'a> Resolver<'a> {
                     && (part.starts_with('\\') || part.split('\\').any(|name| name == ".."))))
     }
 
-    fn keep(&mut self, file: u32, start: usize, base: u32) -> Result<()> {
+    fn keep(&mut self, manifest: &Manifest, file: u32, start: usize, base: u32) -> Result<()> {
         let index = file as usize;
-        let manifest = Arc::clone(&self.out.manifest);
         let end = self.out.text.len();
         if let Some(target) = manifest.symlink_target(index) {
             match self.resolve(target, manifest.has_well_formed_target(index)) {

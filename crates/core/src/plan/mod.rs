@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -332,7 +333,10 @@ impl Planner {
 
     fn plan(&self, sources: Vec<Source>) -> DownloadPlan {
         let mut merge = Merge { sources: &sources, folds_case: self.folds_case, ..Merge::default() };
-        merge.slots.reserve(sources.iter().map(|source| source.resolved.row_count()).max().unwrap_or(0));
+        // Whoever grows a table reads every path again.
+        let rows = sources.iter().map(|source| source.resolved.row_count());
+        merge.table = HashTable::with_capacity(rows.clone().sum());
+        merge.slots.reserve(rows.max().unwrap_or(0));
         for (index, source) in sources.iter().enumerate() {
             for row in 0..source.resolved.row_count() {
                 if self.includes(&source.resolved, row) {
@@ -471,25 +475,37 @@ fn same_path(a: &str, b: &str, folds_case: bool) -> bool {
 
 /// Gives files of one content one number; says how many there are.
 fn number_objects(sources: &[Source], files: &mut [Place]) -> usize {
-    let mut packed: HashTable<([u8; 16], u32)> = HashTable::with_capacity(files.len());
+    // By index, so that the table stays small enough to be quick.
+    let mut packed: HashTable<u32> = HashTable::with_capacity(files.len());
     let mut other: HashMap<String, u32> = HashMap::new();
     let mut objects = 0;
-    for place in files {
+    let packed_hash = |place: Place| {
         let resolved = &sources[place.source as usize].resolved;
-        let (manifest, file) = (resolved.manifest(), resolved.file_index(place.row as usize));
-        if let Some(hash) = manifest.packed_hash(file) {
-            let hasher = |(hash, _): &([u8; 16], u32)| xxh3_64(hash);
-            let entry = packed.entry(xxh3_64(&hash), |(known, _)| *known == hash, hasher);
-            place.object = entry.or_insert((hash, objects)).get().1;
+        resolved.manifest().packed_hash(resolved.file_index(place.row as usize))
+    };
+    for index in 0..files.len() {
+        let place = files[index];
+        let number = if let Some(hash) = packed_hash(place) {
+            let same = |&known: &u32| packed_hash(files[known as usize]) == Some(hash);
+            let rehash = |&known: &u32| xxh3_64(&packed_hash(files[known as usize]).unwrap_or_default());
+            match packed.entry(xxh3_64(&hash), same, rehash) {
+                Entry::Occupied(known) => files[*known.get() as usize].object,
+                Entry::Vacant(slot) => {
+                    slot.insert(index as u32);
+                    objects
+                }
+            }
         } else {
-            let name = match manifest.content(file) {
+            let resolved = &sources[place.source as usize].resolved;
+            let name = match resolved.manifest().content(resolved.file_index(place.row as usize)) {
                 Some(Content::Object { hash }) => hash,
                 Some(Content::Chunks { hashes, .. }) => hashes.join(" "),
                 _ => continue,
             };
-            place.object = *other.entry(name).or_insert(objects);
-        }
-        objects = objects.max(place.object + 1);
+            *other.entry(name).or_insert(objects)
+        };
+        files[index].object = number;
+        objects = objects.max(number + 1);
     }
     objects as usize
 }
