@@ -95,6 +95,8 @@ proptest! {
     #[test]
     fn normalising_twice_changes_nothing(root in path(), path in path(), format in format()) {
         let once = join_path(&root, &path, format);
+        // What `..` uncovers can read as a drive (`x/../C:.`), to Python's ntpath as well.
+        prop_assume!(format == PathFormat::Posix || !once.contains(':'));
         prop_assert_eq!(join_path(&once, "", format), once);
     }
 

@@ -11,7 +11,10 @@ fuzz_target!(|text: &str| {
     let format = |bit: u8| if choice & bit == 0 { PathFormat::Posix } else { PathFormat::Windows };
     let (root, path, source, target) = (next(), next(), next(), next());
     let joined = join_path(root, path, format(1));
-    assert_eq!(join_path(&joined, "", format(1)), joined, "normalising twice changes nothing");
+    // What `..` uncovers can read as a drive (`x/../C:.`), to Python's ntpath as well.
+    if format(1) == PathFormat::Posix || !joined.contains(':') {
+        assert_eq!(join_path(&joined, "", format(1)), joined, "normalising twice changes nothing");
+    }
     matches_include_filters(path, &[root, source]);
     let rule = PathMappingRule {
         source_path_format: format(1),
