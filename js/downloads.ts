@@ -13,7 +13,7 @@ import {
   shape,
   string,
 } from './arguments.js'
-import type { Backend, Bindings, Freed, ManifestHandle, PlanHandle, ResolvedHandle, Wire } from './backend.js'
+import type { Backend, Bindings, ManifestHandle, PlanHandle, ResolvedHandle, Wire } from './backend.js'
 import { defaultProvider } from './credentials.js'
 import { AttachmentsError, calling, fromBinding } from './errors.js'
 import {
@@ -34,9 +34,15 @@ interface CancelHandle {
 
 type OnProgress = (progress: Wire) => void
 
-interface OrchestratorHandle extends Freed {
+/** A result: its plan as a handle, the rest as data. */
+interface OutputsHandle {
+  plan(): PlanHandle
+  result(): Wire
+}
+
+interface OrchestratorHandle {
   discoverOutputManifestKeys(location: Wire, options: Wire): Promise<Wire>
-  downloadManifest(key: string): Promise<{ manifest: ManifestHandle; metadata: Wire }>
+  downloadManifest(key: string): Promise<{ manifest(): ManifestHandle; metadata(): Wire }>
   downloadResolved(
     resolved: ResolvedHandle[],
     options: Wire,
@@ -44,11 +50,8 @@ interface OrchestratorHandle extends Freed {
     onProgress?: OnProgress,
   ): Promise<Wire>
   downloadPlan(plan: PlanHandle, options: Wire, cancel: CancelHandle, onProgress?: OnProgress): Promise<Wire>
-  downloadJobOutputs(
-    options: Wire,
-    cancel: CancelHandle,
-    onProgress?: OnProgress,
-  ): Promise<{ plan: PlanHandle; result: Wire }>
+  downloadJobOutputs(options: Wire, cancel: CancelHandle, onProgress?: OnProgress): Promise<OutputsHandle>
+  downloadMultipleJobs(options: Wire, cancel: CancelHandle, onProgress?: OnProgress): Promise<OutputsHandle>
 }
 
 /** What only the addon has. */
@@ -114,22 +117,38 @@ const transferFields = {
 
 const transferOptions = options(transferFields)
 
-const jobOutputsOptions = options({
+const outputFields = {
   ...transferFields,
   s3: s3Settings,
   farmId: string,
   queueId: string,
+  selectLatestPerTask: optional(boolean),
+  localStorageProfile: optional(storageProfile),
+  include: optional(list(string)),
+  matchPathsBy: optional(matchPathsBy),
+}
+
+const multipleJobsOptions = options({
+  ...outputFields,
+  jobs: list(
+    options({
+      jobId: string,
+      storageProfileId: optional(string),
+      sessionActionIds: optional(list(string)),
+    }),
+  ),
+  storageProfiles: optional(list(storageProfile)),
+})
+
+const jobOutputsOptions = options({
+  ...outputFields,
   jobId: string,
   stepId: optional(string),
   taskId: optional(string),
   sessionActionIds: optional(list(string)),
-  selectLatestPerTask: optional(boolean),
   jobStorageProfile: optional(storageProfile),
-  localStorageProfile: optional(storageProfile),
   sourcePathFormat: optional(pathFormat),
   rootOverrides: optional(record(string)),
-  include: optional(list(string)),
-  matchPathsBy: optional(matchPathsBy),
 })
 
 const discovery = options({ scope: outputManifestScope, selectLatestPerTask: boolean })
@@ -240,41 +259,43 @@ export function createDownloads(backend: Backend<NativeBindings>): Downloads {
     async downloadManifest(key: string): Promise<Types.DownloadedManifest> {
       const clean = string(key, 'key')
       const { handle, answer } = this.#orchestrator
-      const { manifest, metadata } = await answer(() => handle.downloadManifest(clean))
+      const found = await answer(() => handle.downloadManifest(clean))
       return {
-        manifest: new Manifest(backend, manifest),
-        metadata: unpack(metadata) as Types.DownloadedManifest['metadata'],
+        manifest: new Manifest(backend, found.manifest()),
+        metadata: unpack(found.metadata()) as Types.DownloadedManifest['metadata'],
       }
     }
 
     async downloadToResolvedPaths(
       resolved: Types.ResolvedManifestPaths | Types.ResolvedManifestPaths[],
       how: Types.TransferOptions = {},
-    ): Promise<Types.TransferStatistics> {
+    ): Promise<Types.TransferReport> {
       const handles = [resolved]
         .flat()
         .map((paths, index) => Handle.held(ResolvedManifestPaths, paths, backend, `resolved[${index}]`))
       const { onProgress, signal, ...rest } = transferOptions(how, '')
       const { handle, run } = this.#orchestrator
-      const stats = await run({ onProgress, signal }, (cancel, report) =>
-        handle.downloadResolved(handles, pack(rest), cancel, report),
+      const report = await run({ onProgress, signal }, (cancel, tell) =>
+        handle.downloadResolved(handles, pack(rest), cancel, tell),
       )
-      return unpack(stats) as Types.TransferStatistics
+      return unpack(report) as Types.TransferReport
     }
 
-    async download(
-      plan: Types.DownloadPlan,
-      how: Types.TransferOptions = {},
-    ): Promise<Types.TransferStatistics> {
+    async download(plan: Types.DownloadPlan, how: Types.TransferOptions = {}): Promise<Types.TransferReport> {
       const held = Handle.held(DownloadPlan, plan, backend, 'plan')
       const { onProgress, signal, ...rest } = transferOptions(how, '')
       const { handle, run } = this.#orchestrator
-      const stats = await run({ onProgress, signal }, (cancel, report) =>
-        handle.downloadPlan(held, pack(rest), cancel, report),
+      const report = await run({ onProgress, signal }, (cancel, tell) =>
+        handle.downloadPlan(held, pack(rest), cancel, tell),
       )
-      return unpack(stats) as Types.TransferStatistics
+      return unpack(report) as Types.TransferReport
     }
   }
+
+  const result = <T>(outputs: OutputsHandle) => ({
+    ...(unpack(outputs.result()) as T),
+    plan: new DownloadPlan(backend, outputs.plan()),
+  })
 
   return {
     DownloadOrchestrator,
@@ -282,13 +303,21 @@ export function createDownloads(backend: Backend<NativeBindings>): Downloads {
     async downloadJobOutputs(given) {
       const { s3, onProgress, signal, ...job } = jobOutputsOptions(given, '')
       const { handle, run } = orchestrate({ s3 })
-      const { plan, result } = await run({ onProgress, signal }, (cancel, report) =>
-        handle.downloadJobOutputs(pack(job), cancel, report),
+      return result<Omit<Types.DownloadResult, 'plan'>>(
+        await run({ onProgress, signal }, (cancel, tell) =>
+          handle.downloadJobOutputs(pack(job), cancel, tell),
+        ),
       )
-      return {
-        ...(unpack(result) as Omit<Types.DownloadResult, 'plan'>),
-        plan: new DownloadPlan(backend, plan),
-      }
+    },
+
+    async downloadMultipleJobs(given) {
+      const { s3, onProgress, signal, ...jobs } = multipleJobsOptions(given, '')
+      const { handle, run } = orchestrate({ s3 })
+      return result<Omit<Types.MultiJobDownloadResult, 'plan'>>(
+        await run({ onProgress, signal }, (cancel, tell) =>
+          handle.downloadMultipleJobs(pack(jobs), cancel, tell),
+        ),
+      )
     },
   }
 }

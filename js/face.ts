@@ -20,7 +20,10 @@ import { DownloadPlan, Handle, Manifest, ResolvedManifestPaths } from './handles
 import type * as Types from './types.js'
 
 /** What reads or writes: the native face has it, the WebAssembly face refuses it. */
-export type Downloads = Pick<typeof Types, 'DownloadOrchestrator' | 'downloadJobOutputs'>
+export type Downloads = Pick<
+  typeof Types,
+  'DownloadOrchestrator' | 'downloadJobOutputs' | 'downloadMultipleJobs'
+>
 
 /** Everything pure. */
 export type PureFace = Omit<typeof Types, keyof Downloads | 'init'>

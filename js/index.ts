@@ -30,6 +30,7 @@ export const {
   createManifest,
   decodeManifest,
   downloadJobOutputs,
+  downloadMultipleJobs,
   extractSessionActionId,
   filterManifestsBySessionActions,
   filterOutputManifestKeys,

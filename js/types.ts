@@ -143,9 +143,9 @@ export declare class Manifest implements Freeable {
   readonly fileCount: number
   /** xxh3-128 of the canonical form, 32 hexadecimal digits. */
   readonly manifestHash: string
-  /** Files in canonical order: `limit` of them from `offset` on; by default all. */
+  /** Files in the order that they were given: `limit` of them from `offset` on; by default all. */
   files(offset?: number, limit?: number): ManifestFile[]
-  /** Directories in canonical order; none in a `2023-03-03` manifest. */
+  /** Directories; none in a `2023-03-03` manifest. */
   dirs(): ManifestDir[]
   /** The canonical JSON. */
   encode(): string
@@ -473,9 +473,14 @@ export type TransferStatistics = {
   elapsedSeconds: number
 }
 
+/** What a download of a plan or of resolved paths did, with every file that failed. */
+export type TransferReport = TransferStatistics & { failures: FileFailure[] }
+
 /** A file that could not be downloaded, and why. */
 export type FileFailure = {
+  path: string
   localPath: string
+  jobId?: string
   code: ErrorCode
   message: string
   details: Record<string, unknown>
@@ -509,7 +514,7 @@ export type DownloadedManifest = {
     fileSystemLocationName: string | null
     contentType: string | null
     /** Milliseconds since the Unix epoch. */
-    lastModified: number
+    lastModified: number | null
   }
 }
 
@@ -527,9 +532,9 @@ export declare class DownloadOrchestrator {
   downloadToResolvedPaths(
     resolved: ResolvedManifestPaths | ResolvedManifestPaths[],
     options?: TransferOptions,
-  ): Promise<TransferStatistics>
+  ): Promise<TransferReport>
   /** Downloads a plan. */
-  download(plan: DownloadPlan, options?: TransferOptions): Promise<TransferStatistics>
+  download(plan: DownloadPlan, options?: TransferOptions): Promise<TransferReport>
 }
 
 /** What {@link downloadJobOutputs} and {@link downloadMultipleJobs} have in common. */
@@ -541,10 +546,6 @@ type OutputOptions = TransferOptions & {
   selectLatestPerTask?: boolean
   /** This machine's storage profile. Goes with the job's: one without the other is `INVALID_ARGUMENT`. */
   localStorageProfile?: StorageProfile
-  /** How the job's paths are written, where no profile says so; by default told from the asset root. */
-  sourcePathFormat?: PathFormat
-  /** Local directories for asset roots; they win over the profiles' rules. */
-  rootOverrides?: Record<string, string>
   /** Only files that match one of these; see {@link matchesIncludeFilters}. */
   include?: string[]
   /** Whether `include` is matched against the local path (default) or the path as the job wrote it. */
@@ -561,6 +562,10 @@ export type DownloadJobOutputsOptions = OutputOptions & {
   sessionActionIds?: string[]
   /** The storage profile that the job was submitted with. */
   jobStorageProfile?: StorageProfile
+  /** How the job's paths are written, where no profile says so; by default told from the asset root. */
+  sourcePathFormat?: PathFormat
+  /** Local directories for asset roots; they win over the profiles' rules. */
+  rootOverrides?: Record<string, string>
 }
 
 /** What {@link downloadJobOutputs} did. The three lists hold the first 1,000 each. */
@@ -584,19 +589,33 @@ export type DownloadResult = {
  */
 export declare function downloadJobOutputs(options: DownloadJobOutputsOptions): Promise<DownloadResult>
 
-/** What the seed's second program takes: many jobs of one queue, each with its own storage profile. */
+/** What {@link downloadMultipleJobs} downloads: jobs of one queue, each with the storage profile it was made with. */
 export type DownloadMultipleJobsOptions = OutputOptions & {
-  jobs: { jobId: string; storageProfileId?: string }[]
-  /** The jobs' storage profiles by id. */
-  storageProfiles?: Record<string, StorageProfile>
+  jobs: {
+    jobId: string
+    /** One of `storageProfiles`; without it the job's paths stay as they are. */
+    storageProfileId?: string
+    /** Only what these session actions wrote, and then not only the latest. */
+    sessionActionIds?: string[]
+  }[]
+  /** The profiles that the jobs were submitted with. */
+  storageProfiles?: StorageProfile[]
 }
 
-/** What {@link DownloadMultipleJobsOptions} led to. */
-export type MultiJobDownloadResult = {
-  stats: TransferStatistics
-  jobs: Record<string, DownloadResult>
+/** What {@link downloadMultipleJobs} did, over all jobs; rows of the plan and failures name their job. */
+export type MultiJobDownloadResult = DownloadResult & {
+  /** The jobs that have files without a place, in the order given. */
   jobsWithUnmapped: string[]
 }
+
+/**
+ * Downloads the outputs of several jobs as one: of two that wrote one file, the later wins. Node only.
+ *
+ * @throws as {@link downloadJobOutputs}
+ */
+export declare function downloadMultipleJobs(
+  options: DownloadMultipleJobsOptions,
+): Promise<MultiJobDownloadResult>
 
 /** Options of incremental sync: a queue's new outputs since the checkpoint. */
 export type SyncOptions = Omit<OutputOptions, 'selectLatestPerTask' | 'dryRun'> & {

@@ -22,5 +22,6 @@ export function unavailable(why: string, cause?: unknown): Downloads {
       download = refuse
     },
     downloadJobOutputs: refuse,
+    downloadMultipleJobs: refuse,
   }
 }

@@ -16,6 +16,7 @@ export const {
   createManifest,
   decodeManifest,
   downloadJobOutputs,
+  downloadMultipleJobs,
   extractSessionActionId,
   filterManifestsBySessionActions,
   filterOutputManifestKeys,

@@ -2,7 +2,7 @@
 //
 // Cargo and the time stamps of files decide what is stale, so a second build costs a second.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   copyFileSync,
   existsSync,
@@ -19,14 +19,27 @@ import { gzipSync } from 'node:zlib'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
-const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
+export const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
 const wasmTarget = 'wasm32-unknown-unknown'
 
 /** What a browser has to fetch before the first answer. */
 const wasmBudget = 200 * 1024
 
+/** Runs a program in the project's folder, and ends with its status where it fails: it has said why. */
 export function run(command, ...parameters) {
-  execFileSync(command, parameters, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' })
+  const { error, status } = spawnSync(command, parameters, {
+    cwd: root,
+    stdio: 'inherit',
+    // npm is a script there.
+    shell: process.platform === 'win32',
+  })
+  if (error) console.error(`${command} cannot be started: ${error.message}`)
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+/** Runs cargo, which shows its long first build and keeps later ones to itself. */
+export function cargo(first, command, ...parameters) {
+  run('cargo', command, ...(first ? [] : ['--quiet']), ...parameters)
 }
 
 /** Runs `npm ci` where node_modules does not hold what the lock file says. */
@@ -43,10 +56,10 @@ function stale(outputs, inputs) {
 }
 
 function addon() {
-  run('cargo', 'build', '--quiet', '--release', '-p', 'rusty-attachments-node')
   const names = { win32: 'rusty_attachments_node.dll', darwin: 'librusty_attachments_node.dylib' }
   const built = join(target, 'release', names[process.platform] ?? 'librusty_attachments_node.so')
   const file = join(dist, `rusty-attachments.${process.platform}-${process.arch}.node`)
+  cargo(!existsSync(file), 'build', '--release', '-p', 'rusty-attachments-node')
   if (!stale([file], [built])) return
   // Copied beside and renamed: a process that has the old one loaded must keep it.
   copyFileSync(built, `${file}.new`)
@@ -56,24 +69,15 @@ function addon() {
 async function wasm() {
   const installed = execFileSync('rustup', ['target', 'list', '--installed'], { cwd: root, encoding: 'utf8' })
   if (!installed.includes(wasmTarget)) run('rustup', 'target', 'add', wasmTarget)
-  run(
-    'cargo',
-    'build',
-    '--quiet',
-    '--profile',
-    'wasm',
-    '-p',
-    'rusty-attachments-wasm',
-    '--target',
-    wasmTarget,
-  )
   const built = join(target, wasmTarget, 'wasm', 'rusty_attachments_wasm.wasm')
   const file = join(dist, 'rusty_attachments_bg.wasm')
   const glue = join(dist, 'rusty_attachments.js')
+  const first = !existsSync(file)
+  cargo(first, 'build', '--profile', 'wasm', '-p', 'rusty-attachments-wasm', '--target', wasmTarget)
   if (!stale([file, glue], [built, join(root, 'Cargo.lock')])) return
 
   const folder = join(target, 'bindgen')
-  run('cargo', 'run', '--quiet', '-p', 'rusty-attachments-bindgen', '--', built, folder)
+  cargo(first, 'run', '-p', 'rusty-attachments-bindgen', '--', built, folder)
   const { default: binaryen } = await import('binaryen')
   const module = binaryen.readBinary(readFileSync(join(folder, 'rusty_attachments_bg.wasm')))
   binaryen.setOptimizeLevel(2)

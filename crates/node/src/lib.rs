@@ -4,6 +4,8 @@
 //! property by property.
 #![allow(missing_docs)]
 
+mod downloads;
+
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;

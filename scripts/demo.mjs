@@ -1,0 +1,84 @@
+// The demo: one job that was rendered from a Windows workstation, downloaded to where this machine keeps projects.
+
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join, relative, sep } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+import { build, install, root } from './build.mjs'
+import { contactSheet } from './contact-sheet.mjs'
+import { buildFarm, startFarm } from './farm.mjs'
+import { bytes, progressBar } from './terminal.mjs'
+
+if (!existsSync(join(root, 'dist', 'index.js'))) {
+  console.log('The first run builds everything; that takes some minutes. The next one starts at once.\n')
+}
+install()
+await build()
+buildFarm()
+
+const { downloadJobOutputs } = await import('rusty-attachments')
+
+const output = join(root, 'demo-output')
+const projects = join(output, 'Projects')
+mkdirSync(output, { recursive: true })
+
+const farm = await startFarm('--show')
+try {
+  const { bucket, rootPrefix, region, endpoint, credentials } = farm
+  const { farmId, queueId, jobId, jobName, jobStorageProfile } = farm
+  const windowsRoot = jobStorageProfile.fileSystemLocations[0].path
+  console.log(`${jobName}: submitted on Windows below ${windowsRoot}, wanted below ${projects}\n`)
+
+  const bar = progressBar(process.stdout)
+  const result = await downloadJobOutputs({
+    s3: { bucket, rootPrefix, region, endpoint, credentials },
+    farmId,
+    queueId,
+    jobId,
+    jobStorageProfile,
+    localStorageProfile: {
+      storageProfileId: 'sp-this-machine',
+      displayName: 'This machine',
+      osFamily: { win32: 'WINDOWS', darwin: 'MACOS' }[process.platform] ?? 'LINUX',
+      fileSystemLocations: [{ name: 'Projects', path: projects, type: 'LOCAL' }],
+    },
+    onProgress: bar.show,
+  })
+  bar.end()
+
+  const { stats, unmapped, unmappedCount, failures, failureCount } = result
+  const seconds = `${stats.elapsedSeconds.toFixed(2)} s`
+  const count = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`
+  if (stats.filesTransferred === 0 && failureCount === 0) {
+    console.log(
+      `Nothing to fetch: ${count(stats.filesSkipped, 'file')} (${bytes(stats.bytesSkipped)}) here already; looked in ${seconds}.`,
+    )
+  } else {
+    console.log(
+      `Downloaded ${count(stats.filesTransferred, 'file')}, ${bytes(stats.bytesTransferred)}, in ${seconds}` +
+        (stats.filesSkipped > 0 ? `; ${stats.filesSkipped} were here already.` : '.'),
+    )
+  }
+  if (unmappedCount > 0) {
+    console.log(
+      `\n${count(unmappedCount, 'file')} could not be mapped, since this machine has no such place:`,
+    )
+    for (const { absoluteSourcePath } of unmapped) console.log(`  ${absoluteSourcePath}`)
+    for (const reason of new Set(unmapped.map(({ reason }) => `${reason.code}: ${reason.message}`))) {
+      console.log(`  ${reason}`)
+    }
+  }
+  for (const { localPath, code, message } of failures)
+    console.error(`  failed: ${localPath}: ${code}: ${message}`)
+
+  const sheet = join(output, 'contact-sheet.html')
+  const files = result.plan.files().map((file) => ({
+    ...file,
+    href: relative(output, file.localPath).split(sep).map(encodeURIComponent).join('/'),
+  }))
+  writeFileSync(sheet, contactSheet({ jobName, jobId, windowsRoot, projects, files, unmapped }))
+  console.log(`\nContact sheet: ${pathToFileURL(sheet)}`)
+  if (failureCount > 0) process.exitCode = 1
+} finally {
+  await farm.stop()
+}

@@ -1,0 +1,34 @@
+// Starts the embedded farm of tests/farm as a process of its own.
+
+import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+
+import { cargo, target } from './build.mjs'
+
+const program = join(target, 'debug', process.platform === 'win32' ? 'farm.exe' : 'farm')
+
+/** Builds the `farm` program where it is missing or stale. */
+export function buildFarm() {
+  cargo(!existsSync(program), 'build', '-p', 'rusty-attachments-farm', '--bin', 'farm')
+}
+
+/** Starts it on a free port; what it says about itself comes back with `stop`. */
+export async function startFarm(...parameters) {
+  const child = spawn(program, parameters, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  const introduced = new Promise((resolve, reject) => {
+    createInterface(child.stdout).once('line', resolve)
+    child.once('error', reject)
+    child.once('close', (code) => reject(new Error(`the farm ended with ${code} before it was ready`)))
+  })
+  return {
+    ...JSON.parse(await introduced),
+    /** The farm ends with its standard input, so that it never outlives us. */
+    stop() {
+      child.stdin.end()
+      return ended
+    },
+  }
+}

@@ -1,0 +1,27 @@
+// Makes the Python environment of the reference library, then runs the tests against it.
+
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { build, install, root, run } from './build.mjs'
+
+const environment = join(root, 'target/interop')
+const requirements = join(root, 'tests/interop/requirements.txt')
+
+function python() {
+  const wanted = createHash('sha256').update(readFileSync(requirements)).digest('hex')
+  const stamp = join(environment, 'requirements.sha256')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  rmSync(environment, { recursive: true, force: true })
+  run('python3', '-m', 'venv', environment)
+  run(join(environment, 'bin/python'), '-m', 'pip', 'install', '--quiet', '-r', requirements)
+  writeFileSync(stamp, wanted)
+}
+
+install()
+await build()
+run('cargo', 'build', '--quiet', '-p', 'rusty-attachments-farm')
+python()
+process.env.INTEROP_ENVIRONMENT = environment
+run(process.execPath, '--test', '--test-reporter=spec', join(root, 'tests/interop/interop.test.mjs'))

@@ -1,0 +1,349 @@
+// Downloads from the embedded farm, through the public names: what lands on the disk, and how failures are told.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { Worker } from 'node:worker_threads'
+
+import {
+  createManifest,
+  DownloadOrchestrator,
+  downloadJobOutputs,
+  downloadMultipleJobs,
+  planDownload,
+  resolveManifestPaths,
+  rootPathHash,
+} from 'rusty-attachments'
+
+import { coded, folder, putObject, root, startFarm } from './support.mjs'
+
+let farm
+
+before(async () => {
+  farm = await startFarm('--show')
+})
+after(() => farm.stop())
+
+const s3 = (more) => {
+  const { bucket, rootPrefix, region, endpoint, credentials } = farm
+  return { bucket, rootPrefix, region, endpoint, credentials, ...more }
+}
+
+const localStorageProfile = (path) => ({
+  storageProfileId: 'sp-local',
+  displayName: 'Here',
+  osFamily: 'LINUX',
+  fileSystemLocations: [{ name: 'Projects', path, type: 'LOCAL' }],
+})
+
+/** The show's job, wanted below `path`. */
+const show = (path, more) => ({
+  s3: s3(),
+  farmId: farm.farmId,
+  queueId: farm.queueId,
+  jobId: farm.jobId,
+  jobStorageProfile: farm.jobStorageProfile,
+  localStorageProfile: localStorageProfile(path),
+  ...more,
+})
+
+let jobs = 0
+
+/** Puts a job of one manifest into the bucket; by default an empty file at `/work/a/b.bin`. */
+async function upload({
+  hash = '99aa06d3014798d86001c324468d497f',
+  content = '',
+  body = createManifest({
+    files: [{ path: 'a/b.bin', hash, size: content.length, mtime: 1_700_000_000_000_000 }],
+  }).encode(),
+  metadata = { 'asset-root': '/work' },
+} = {}) {
+  const jobId = `job-${String(++jobs).padStart(32, '0')}`
+  const session = `2025-05-01T00:00:00.000000Z_sessionaction-${'0'.repeat(32)}-1`
+  const at = `Manifests/${farm.farmId}/${farm.queueId}/${jobId}/step-${'0'.repeat(32)}/task-${'0'.repeat(32)}-0`
+  await putObject(farm, `${farm.rootPrefix}/${at}/${session}/${rootPathHash('/work')}_output`, body, metadata)
+  await putObject(farm, `${farm.rootPrefix}/Data/${hash}.xxh128`, content)
+  return jobId
+}
+
+/** The job, wanted below `path`. */
+const uploaded = (jobId, path, more) => ({
+  s3: s3(),
+  farmId: farm.farmId,
+  queueId: farm.queueId,
+  jobId,
+  rootOverrides: { '/work': path },
+  ...more,
+})
+
+const entries = (path) => readdir(path, { recursive: true })
+
+describe('a job’s outputs', () => {
+  test('are mapped and downloaded, and what has no place is named', async (t) => {
+    const path = await folder(t)
+    const phases = new Set()
+    let last
+    const onProgress = (progress) => {
+      phases.add(progress.phase)
+      last = progress
+    }
+    const result = await downloadJobOutputs(show(path, { onProgress }))
+    const [mapped, unmapped] = farm.assetRoots.map(({ fileCount }) => fileCount)
+    assert.equal(result.stats.filesTransferred, mapped)
+    assert.equal(result.unmappedCount, unmapped)
+    assert.equal(result.failureCount, 0)
+    assert.equal(result.unmapped[0].reason.code, 'NO_RULE_MATCHED')
+    assert.ok(phases.has('downloading'))
+    assert.deepEqual([last.filesDone, last.bytesDone], [mapped, result.stats.bytesTotal])
+    for (const { localPath, size, mtime } of result.plan.files()) {
+      assert.ok(localPath.startsWith(join(path, 'Lighthouse')))
+      const there = await stat(localPath, { bigint: true })
+      assert.equal(Number(there.size), size)
+      assert.equal(Number(there.mtimeNs / 1000n), mtime)
+    }
+    structuredClone([result.stats, result.unmapped, result.failures, result.warnings])
+  })
+
+  test('are not downloaded twice', async (t) => {
+    const path = await folder(t)
+    const first = await downloadJobOutputs(show(path))
+    const second = await downloadJobOutputs(show(path))
+    assert.deepEqual(
+      [second.stats.filesSkipped, second.stats.filesTransferred, second.stats.objectsFetched],
+      [first.stats.filesTransferred, 0, 0],
+    )
+  })
+
+  test('of a dry run are planned and not written', async (t) => {
+    const path = await folder(t)
+    const { plan, stats } = await downloadJobOutputs(show(path, { dryRun: true }))
+    assert.equal(plan.fileCount, farm.assetRoots[0].fileCount)
+    assert.equal(stats.filesTransferred, 0)
+    assert.deepEqual(await entries(path), [])
+  })
+
+  test('may be none, which is no error', async (t) => {
+    const result = await downloadJobOutputs(uploaded(`job-${'f'.repeat(32)}`, await folder(t)))
+    assert.deepEqual([result.stats.filesTotal, result.unmapped, result.plan.fileCount], [0, [], 0])
+  })
+
+  test('of several jobs are downloaded as one', async (t) => {
+    const path = await folder(t)
+    const { s3, farmId, queueId, jobStorageProfile, localStorageProfile } = show(path)
+    const result = await downloadMultipleJobs({
+      s3,
+      farmId,
+      queueId,
+      jobs: [{ jobId: farm.jobId, storageProfileId: jobStorageProfile.storageProfileId }],
+      storageProfiles: [jobStorageProfile],
+      localStorageProfile,
+    })
+    assert.deepEqual(result.jobsWithUnmapped, [farm.jobId])
+    assert.equal(result.stats.filesTransferred, farm.assetRoots[0].fileCount)
+    assert.equal(result.plan.files(0, 1)[0].jobId, farm.jobId)
+  })
+})
+
+test('the steps can be gone one by one', async (t) => {
+  const path = await folder(t)
+  const jobId = await upload()
+  const orchestrator = new DownloadOrchestrator({ s3: s3(), concurrency: 4 })
+  const location = { rootPrefix: farm.rootPrefix, farmId: farm.farmId, queueId: farm.queueId }
+  const keys = await orchestrator.discoverOutputManifestKeys(location, {
+    scope: { jobId },
+    selectLatestPerTask: true,
+  })
+  const { manifest, metadata } = await orchestrator.downloadManifest(keys[0])
+  assert.equal(metadata.assetRoot, '/work')
+  assert.equal(metadata.fileSystemLocationName, null)
+  assert.ok(Math.abs(metadata.lastModified - Date.now()) < 60_000)
+
+  const resolved = resolveManifestPaths(manifest, path, 'posix')
+  const report = await orchestrator.downloadToResolvedPaths(resolved)
+  assert.deepEqual([report.filesTransferred, report.failures], [1, []])
+  assert.equal(await readFile(join(path, 'a/b.bin'), 'utf8'), '')
+
+  const source = { manifest, rootPath: path, sourcePathFormat: 'posix', lastModified: metadata.lastModified }
+  const plan = planDownload([source], { destinationPathFormat: 'posix' })
+  assert.equal((await orchestrator.download(plan)).filesSkipped, 1)
+})
+
+describe('credentials', () => {
+  test('may come from a function', async (t) => {
+    let asked = 0
+    const credentials = async () => {
+      asked++
+      return { ...farm.credentials, expiration: new Date(Date.now() + 3_600_000), accountId: '123456789012' }
+    }
+    const result = await downloadJobOutputs(show(await folder(t), { s3: s3({ credentials }) }))
+    assert.equal(result.failureCount, 0)
+    assert.equal(asked, 1)
+  })
+
+  test('that a function fails to get reject with its error as the cause', async (t) => {
+    const lost = new Error('the token file is gone')
+    const credentials = () => Promise.reject(lost)
+    await assert.rejects(downloadJobOutputs(show(await folder(t), { s3: s3({ credentials }) })), (error) => {
+      assert.equal(error.cause, lost)
+      return coded('CREDENTIALS', /the token file is gone/)(error)
+    })
+  })
+
+  test('that nobody gave reject with what to install', async (t) => {
+    const { AWS_ACCESS_KEY_ID: id } = process.env
+    delete process.env.AWS_ACCESS_KEY_ID
+    t.after(() => id && (process.env.AWS_ACCESS_KEY_ID = id))
+    const { credentials: _, ...rest } = s3()
+    await assert.rejects(
+      downloadJobOutputs(show(await folder(t), { s3: rest })),
+      coded('CREDENTIALS', /npm install @aws-sdk\/credential-providers/),
+    )
+  })
+})
+
+describe('a run', () => {
+  test('is cancelled by a signal, with its reason as the cause', async (t) => {
+    const stop = new AbortController()
+    const reason = new Error('changed my mind')
+    const onProgress = () => stop.abort(reason)
+    const run = downloadJobOutputs(show(await folder(t), { signal: stop.signal, onProgress }))
+    await assert.rejects(run, (error) => {
+      assert.deepEqual([error.name, error.cause], ['AbortError', reason])
+      return coded('CANCELLED')(error)
+    })
+    await assert.rejects(
+      downloadJobOutputs(show(await folder(t), { signal: AbortSignal.abort() })),
+      coded('CANCELLED'),
+    )
+  })
+
+  for (const [how, onProgress] of [
+    [
+      'throws',
+      () => {
+        throw new RangeError('from the callback')
+      },
+    ],
+    [
+      'rejects',
+      async () => {
+        throw new RangeError('from the callback')
+      },
+    ],
+  ]) {
+    test(`rejects with what a callback ${how}`, async (t) => {
+      await assert.rejects(
+        downloadJobOutputs(show(await folder(t), { onProgress })),
+        /RangeError: from the callback/,
+      )
+    })
+  }
+
+  const script = `
+    const { downloadJobOutputs } = await import('rusty-attachments')
+    const options = JSON.parse(process.env.OPTIONS)
+    const { stats } = await downloadJobOutputs({ ...options, onProgress() {} })
+    console.log(stats.filesTransferred)`
+
+  test('lets the process end by itself', async (t) => {
+    const env = { ...process.env, OPTIONS: JSON.stringify(show(await folder(t))) }
+    const parameters = ['--input-type=module', '--eval', script]
+    const { stdout } = await promisify(execFile)(process.execPath, parameters, {
+      cwd: root,
+      env,
+      timeout: 20_000,
+    })
+    assert.equal(Number(stdout), farm.assetRoots[0].fileCount)
+  })
+
+  test('works in a worker', async (t) => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads')
+      import('rusty-attachments').then(({ downloadJobOutputs }) => downloadJobOutputs(workerData))
+        .then(({ stats }) => parentPort.postMessage(stats))`
+    const file = join(root, 'tests/js/worker.cjs')
+    const worker = new Worker(code, { eval: true, workerData: show(await folder(t)), filename: file })
+    const stats = await new Promise((resolve, reject) =>
+      worker.once('message', resolve).once('error', reject),
+    )
+    assert.equal(stats.filesTransferred, farm.assetRoots[0].fileCount)
+  })
+})
+
+describe('bad input', () => {
+  test('a wrong secret', async (t) => {
+    const path = await folder(t)
+    const credentials = { ...farm.credentials, secretAccessKey: 'not the secret' }
+    await assert.rejects(downloadJobOutputs(show(path, { s3: s3({ credentials }) })), (error) => {
+      assert.doesNotMatch(JSON.stringify(error), /not the secret/)
+      return coded('CREDENTIALS')(error)
+    })
+    assert.deepEqual(await entries(path), [])
+  })
+
+  test('a missing bucket', async (t) => {
+    const options = show(await folder(t), { s3: s3({ bucket: 'no-such-bucket' }) })
+    await assert.rejects(downloadJobOutputs(options), coded('NOT_FOUND', /no-such-bucket/))
+  })
+
+  test('a manifest that is not JSON', async (t) => {
+    const path = await folder(t)
+    const jobId = await upload({ body: 'once upon a time' })
+    await assert.rejects(downloadJobOutputs(uploaded(jobId, path)), coded('INVALID_MANIFEST', /_output/))
+    assert.deepEqual(await entries(path), [])
+  })
+
+  test('a manifest without an asset root', async (t) => {
+    const jobId = await upload({ metadata: {} })
+    await assert.rejects(
+      downloadJobOutputs(uploaded(jobId, await folder(t))),
+      coded('MISSING_ASSET_ROOT', /_output/),
+    )
+  })
+
+  test('a destination whose parent is a file', async (t) => {
+    const path = await folder(t)
+    await writeFile(join(path, 'a'), 'in the way')
+    const { failures, failureCount, stats } = await downloadJobOutputs(uploaded(await upload(), path))
+    assert.deepEqual([failureCount, stats.filesFailed, failures[0].code], [1, 1, 'IO'])
+    assert.equal(failures[0].localPath, join(path, 'a/b.bin'))
+    assert.deepEqual(await entries(path), ['a'])
+  })
+
+  test('a wrong hash in the bucket leaves the old file as it was', async (t) => {
+    const path = await folder(t)
+    const target = join(path, 'a/b.bin')
+    await mkdir(dirname(target))
+    await writeFile(target, 'older content')
+    const jobId = await upload({ hash: '0123456789abcdef0123456789abcdef', content: 'corrupt' })
+    const options = uploaded(jobId, path, { conflictResolution: 'overwrite' })
+    const { failures, stats } = await downloadJobOutputs(options)
+    assert.deepEqual([stats.filesFailed, failures[0].code], [1, 'HASH_MISMATCH'])
+    assert.equal(await readFile(target, 'utf8'), 'older content')
+    assert.deepEqual((await entries(path)).sort(), ['a', 'a/b.bin'])
+    await assert.rejects(downloadJobOutputs({ ...options, failFast: true }), coded('HASH_MISMATCH'))
+  })
+
+  test('one storage profile without the other', async (t) => {
+    const { jobStorageProfile: _, ...options } = show(await folder(t))
+    await assert.rejects(downloadJobOutputs(options), coded('INVALID_ARGUMENT', /jobStorageProfile/))
+  })
+
+  test('an option that does not exist', async (t) => {
+    await assert.rejects(
+      downloadJobOutputs(show(await folder(t), { conflictresolution: 'skip' })),
+      coded('INVALID_ARGUMENT', /'conflictResolution'/),
+    )
+    assert.throws(
+      () => new DownloadOrchestrator({ s3: s3({ prefix: 'x' }) }),
+      coded('INVALID_ARGUMENT', /'prefix'/),
+    )
+    assert.throws(
+      () => new DownloadOrchestrator({ s3: s3(), concurrency: 0 }),
+      coded('INVALID_ARGUMENT', /concurrency/),
+    )
+  })
+})
