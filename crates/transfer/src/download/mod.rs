@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::options::{Concurrency, ConflictResolution, DownloadOptions, RunControl, Verify};
@@ -27,6 +28,10 @@ use crate::client::Client;
 use crate::pace::Pace;
 use crate::progress::{Phase, Progress};
 use crate::statistics::TransferStatistics;
+
+/// How many small files are created and placed at the same time. More threads than this spin for the lock of
+/// one directory and take the cores from those that receive; a disk across a network has some to wait for.
+const PLACING: usize = 8;
 
 /// A file that was not written, and why.
 #[derive(Debug, Clone)]
@@ -59,11 +64,19 @@ pub(crate) struct Run {
     cancel: CancellationToken,
     directories: Directories,
     progress: Arc<Progress>,
+    /// See [`PLACING`].
+    placing: Semaphore,
 }
 
 impl Run {
     fn file(&self, index: u32) -> PlannedFile<'_> {
         self.plan.file(index as usize)
+    }
+
+    /// Does what creates and places small files.
+    async fn placing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let _permit = self.placing.acquire().await.map_err(|_| cancelled())?;
+        blocking(work).await
     }
 
     async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -106,6 +119,7 @@ pub(crate) async fn download(
         cancel: cancel.child_token(),
         directories: Directories::default(),
         progress: progress.clone(),
+        placing: Semaphore::new(PLACING),
     });
     let mut tally = Tally::new(&run);
     let name = |file: u32| run.file(file).local_path.to_owned();

@@ -73,8 +73,9 @@ async fn fetch_small(run: &Arc<Run>, files: &[u32], part: &Part, received: &mut 
         run.progress.received(body.len() as u64);
         check_size(run, part, body.len() as u64)?;
         if format!("{:032x}", xxh3_128(&body)) == part.hash {
-            let (run, files) = (run.clone(), files.to_vec());
-            return blocking(move || {
+            let (shared, files) = (run.clone(), files.to_vec());
+            let place_all = move || {
+                let run = shared;
                 let place = |&index: &u32| {
                     let file = run.file(index);
                     let placed = create(&run, &file).and_then(|mut temp| {
@@ -84,8 +85,8 @@ async fn fetch_small(run: &Arc<Run>, files: &[u32], part: &Part, received: &mut 
                     (index, placed)
                 };
                 files.iter().map(place).collect()
-            })
-            .await;
+            };
+            return run.placing(place_all).await;
         }
         if tries == TRIES {
             return Err(wrong_hash(run, part));
