@@ -23,5 +23,6 @@ export default defineConfig(
   {
     files: ['**/*.mjs', 'eslint.config.js'],
     extends: [tseslint.configs.recommended],
+    rules: { '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_' }] },
   },
 )

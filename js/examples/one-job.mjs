@@ -1,22 +1,25 @@
-// Downloads what one job wrote: `node js/examples/one-job.mjs options.json`.
+// Downloads one job's outputs to where this machine keeps the same storage.
 //
-// The file holds the options of downloadJobOutputs, such as s3, farmId, queueId, jobId, jobStorageProfile and
-// localStorageProfile. Credentials are those of the environment.
+//   node one-job.mjs job.json
+//
+// job.json: { s3, farmId, queueId, jobId, jobStorageProfile, localStorageProfile }
 
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 
 import { downloadJobOutputs } from 'rusty-attachments'
 
-const options = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const job = JSON.parse(await readFile(process.argv[2], 'utf8'))
 
-const { stats, unmapped, failures, failureCount } = await downloadJobOutputs({
-  ...options,
-  onProgress: ({ filesDone, filesTotal }) => process.stderr.write(`\r${filesDone} of ${filesTotal} files`),
+const { stats, unmapped, unmappedCount, failures } = await downloadJobOutputs({
+  ...job,
+  conflictResolution: 'createCopy',
+  onProgress: ({ phase, filesDone, filesTotal }) => console.error(`${phase}: ${filesDone} of ${filesTotal}`),
 })
 
-process.stderr.write('\n')
+if (unmappedCount > 0) console.warn(`${unmappedCount} paths could not be mapped:`)
 for (const { absoluteSourcePath, reason } of unmapped)
-  console.error(`no place for ${absoluteSourcePath}: ${reason.message}`)
-for (const { localPath, message } of failures) console.error(`not written, ${localPath}: ${message}`)
-console.log(JSON.stringify(stats, null, 2))
-process.exitCode = failureCount > 0 ? 1 : 0
+  console.warn(`  ${absoluteSourcePath}: ${reason.message}`)
+for (const { localPath, code, message } of failures) console.error(`  ${localPath}: ${code}: ${message}`)
+console.log(
+  `${stats.filesTransferred} files, ${stats.bytesTransferred} bytes in ${stats.elapsedSeconds.toFixed(1)} s`,
+)

@@ -1,10 +1,10 @@
-// Downloads what some session actions of a job wrote, step by step: `node js/examples/session-actions.mjs
-// options.json`.
+// Downloads what some session actions of a job wrote, step by step: what an incremental download does.
 //
-// The file holds s3, farmId, queueId, jobId, sessionActionIds, jobStorageProfile and localStorageProfile.
-// downloadJobOutputs with sessionActionIds does the same in one call; here every step can be looked at.
+//   node session-actions.mjs job.json sessionaction-… …
+//
+// job.json: { s3, farmId, queueId, jobId, jobStorageProfile, localStorageProfile }
 
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 
 import {
   DownloadOrchestrator,
@@ -14,36 +14,40 @@ import {
   planDownload,
 } from 'rusty-attachments'
 
-const { s3, farmId, queueId, jobId, sessionActionIds, ...profiles } = JSON.parse(
-  readFileSync(process.argv[2], 'utf8'),
-)
-const { jobStorageProfile, localStorageProfile } = profiles
-const formatOf = ({ osFamily }) => (osFamily === 'WINDOWS' ? 'windows' : 'posix')
+const [file, ...sessionActionIds] = process.argv.slice(2)
+const { s3, farmId, queueId, jobId, ...profiles } = JSON.parse(await readFile(file, 'utf8'))
+
+const format = ({ osFamily }) => (osFamily === 'WINDOWS' ? 'windows' : 'posix')
+const sourcePathFormat = format(profiles.jobStorageProfile)
+const destinationPathFormat = format(profiles.localStorageProfile)
+const rules = generatePathMappingRules(profiles.jobStorageProfile, profiles.localStorageProfile)
+// Without rules nothing is mapped, and nothing is written to the source's paths.
+const applier = new PathMappingApplier(rules, destinationPathFormat)
 
 const orchestrator = new DownloadOrchestrator({ s3 })
 const location = { rootPrefix: s3.rootPrefix, farmId, queueId }
-const keys = await orchestrator.discoverOutputManifestKeys(location, {
+const found = await orchestrator.discoverOutputManifestKeys(location, {
   scope: { jobId },
   selectLatestPerTask: false,
 })
+const keys = filterManifestsBySessionActions(found, sessionActionIds)
+console.log(`${keys.length} of ${found.length} manifests`)
 
-const rules = generatePathMappingRules(jobStorageProfile, localStorageProfile)
-const applier = new PathMappingApplier(rules, formatOf(localStorageProfile))
-const sources = []
-for (const key of filterManifestsBySessionActions(keys, sessionActionIds)) {
-  const { manifest, metadata } = await orchestrator.downloadManifest(key)
-  sources.push({
+const manifests = await Promise.all(keys.map((key) => orchestrator.downloadManifest(key)))
+const plan = planDownload(
+  manifests.map(({ manifest, metadata: { assetRoot, lastModified } }) => ({
     manifest,
-    rootPath: metadata.assetRoot,
-    sourcePathFormat: formatOf(jobStorageProfile),
+    rootPath: assetRoot,
+    sourcePathFormat,
     applier,
-    lastModified: metadata.lastModified,
-  })
+    lastModified: lastModified ?? 0,
+    jobId,
+  })),
+  { destinationPathFormat },
+)
+for (const { absoluteSourcePath, reason } of plan.unmapped(0, 20)) {
+  console.warn(`${absoluteSourcePath}: ${reason.message}`)
 }
 
-const plan = planDownload(sources, { destinationPathFormat: formatOf(localStorageProfile) })
-for (const { absoluteSourcePath, reason } of plan.unmapped())
-  console.error(`no place for ${absoluteSourcePath}: ${reason.message}`)
-const stats = await orchestrator.download(plan, { conflictResolution: 'overwrite' })
-console.log(JSON.stringify(stats, null, 2))
-process.exitCode = stats.filesFailed > 0 ? 1 : 0
+const report = await orchestrator.download(plan, { conflictResolution: 'overwrite' })
+console.log(`${report.filesTransferred} files, ${report.filesSkipped} were here already`)

@@ -1,19 +1,23 @@
-// Downloads what several jobs wrote, each mapped from its own storage profile: `node js/examples/several-jobs.mjs
-// options.json`.
+// Downloads the outputs of several jobs that were submitted with different storage profiles.
 //
-// The file holds the options of downloadMultipleJobs: s3, farmId, queueId, jobs (each with its jobId and
-// storageProfileId), storageProfiles by id, and localStorageProfile. Credentials are those of the environment.
+//   node several-jobs.mjs jobs.json
+//
+// jobs.json: { s3, farmId, queueId, jobs: [{ jobId, storageProfileId }], storageProfiles, localStorageProfile }
 
-import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 
 import { downloadMultipleJobs } from 'rusty-attachments'
 
-const options = JSON.parse(readFileSync(process.argv[2], 'utf8'))
+const jobs = JSON.parse(await readFile(process.argv[2], 'utf8'))
 
-const { stats, jobs, jobsWithUnmapped } = await downloadMultipleJobs(options)
+// The rules between two storage profiles are made once, however many jobs share them.
+const { stats, jobsWithUnmapped, failures } = await downloadMultipleJobs({
+  ...jobs,
+  conflictResolution: 'overwrite',
+})
 
-for (const [jobId, job] of Object.entries(jobs))
-  console.error(`${jobId}: ${job.stats.filesTotal} files, ${job.failureCount} failed, ${job.unmappedCount} without a place`)
-if (jobsWithUnmapped.length > 0) console.error(`with files without a place: ${jobsWithUnmapped.join(', ')}`)
-console.log(JSON.stringify(stats, null, 2))
-process.exitCode = stats.filesFailed > 0 ? 1 : 0
+for (const jobId of jobsWithUnmapped) console.warn(`${jobId} has files without a place on this machine`)
+for (const { jobId, localPath, code, message } of failures) {
+  console.error(`${jobId}: ${localPath}: ${code}: ${message}`)
+}
+console.log(`${stats.filesTransferred} files, ${stats.filesSkipped} were here already`)

@@ -18,7 +18,7 @@ import {
   rootPathHash,
 } from 'rusty-attachments'
 
-import { coded, folder, putObject, root, startFarm } from './support.mjs'
+import { coded, folder, localStorageProfile, putObject, root, s3Of, startFarm } from './support.mjs'
 
 let farm
 
@@ -27,17 +27,7 @@ before(async () => {
 })
 after(() => farm.stop())
 
-const s3 = (more) => {
-  const { bucket, rootPrefix, region, endpoint, credentials } = farm
-  return { bucket, rootPrefix, region, endpoint, credentials, ...more }
-}
-
-const localStorageProfile = (path) => ({
-  storageProfileId: 'sp-local',
-  displayName: 'Here',
-  osFamily: 'LINUX',
-  fileSystemLocations: [{ name: 'Projects', path, type: 'LOCAL' }],
-})
+const s3 = (more) => ({ ...s3Of(farm), ...more })
 
 /** The show's job, wanted below `path`. */
 const show = (path, more) => ({

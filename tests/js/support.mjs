@@ -24,6 +24,21 @@ export async function folder(test) {
   return path
 }
 
+/** Settings for the farm's bucket. */
+export function s3Of({ bucket, rootPrefix, region, endpoint, credentials }) {
+  return { bucket, rootPrefix, region, endpoint, credentials }
+}
+
+/** A storage profile of this machine with the show's projects at `path`. */
+export function localStorageProfile(path) {
+  return {
+    storageProfileId: 'sp-local',
+    displayName: 'Here',
+    osFamily: 'LINUX',
+    fileSystemLocations: [{ name: 'Projects', path, type: 'LOCAL' }],
+  }
+}
+
 /** Expects an AttachmentsError: its code, and words in its message. */
 export function coded(code, words = /./) {
   return (error) => {

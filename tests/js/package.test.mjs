@@ -1,0 +1,92 @@
+// The package as its users meet it: resolved, typed, without its addon, and in a page.
+
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+
+import { folder, root } from './support.mjs'
+
+/** A folder with the package installed in its node_modules. */
+async function project(test) {
+  const path = await folder(test)
+  await mkdir(join(path, 'node_modules'))
+  await symlink(root, join(path, 'node_modules/rusty-attachments'), 'junction')
+  return path
+}
+
+test('CommonJS can resolve it', () => {
+  const { resolve } = createRequire(join(root, 'package.json'))
+  assert.equal(resolve('rusty-attachments'), join(root, 'dist/index.js'))
+  assert.equal(resolve('rusty-attachments/wasm'), join(root, 'dist/wasm-node.js'))
+})
+
+const program = `
+import {
+  AttachmentsError, type DownloadResult, downloadJobOutputs, type Manifest, decodeManifest, PathMappingApplier,
+} from 'rusty-attachments'
+import { init } from 'rusty-attachments/wasm'
+
+await init()
+const manifest: Manifest = decodeManifest('{}')
+const hash: string | undefined = manifest.files(0, 10)[0]?.hash
+const local: string | null = new PathMappingApplier([], 'posix').transform('a')
+const result: DownloadResult = await downloadJobOutputs({
+  s3: { bucket: 'b', rootPrefix: 'p', credentials: async () => ({ accessKeyId: 'a', secretAccessKey: 's' }) },
+  farmId: 'farm-1', queueId: 'queue-1', jobId: 'job-1', signal: AbortSignal.timeout(1000),
+  onProgress: ({ filesDone }) => { const n: number = filesDone; n.toFixed() },
+})
+try { manifest.free() } catch (error) {
+  if (error instanceof AttachmentsError && error.code === 'NOT_FOUND') throw error
+}
+// @ts-expect-error: not an option
+void downloadJobOutputs({ conflictresolution: 'skip' })
+// @ts-expect-error: handles come from functions
+new (manifest.constructor as typeof import('rusty-attachments').Manifest)()
+export { hash, local, result }
+`
+
+for (const module of ['nodenext', 'preserve']) {
+  test(`a TypeScript project with module ${module} gets types without setting anything`, async (t) => {
+    const path = await project(t)
+    await writeFile(join(path, 'package.json'), '{ "type": "module" }')
+    await writeFile(join(path, 'program.ts'), program)
+    const compilerOptions = { module, target: 'es2022', strict: true, noEmit: true }
+    await writeFile(join(path, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
+    const tsc = join(root, 'node_modules/typescript/bin/tsc')
+    await promisify(execFile)(process.execPath, [tsc, '-p', path]).catch(({ stdout }) => assert.fail(stdout))
+  })
+}
+
+test('without an addon that fits, WebAssembly answers and downloads say why they cannot', async (t) => {
+  const path = await folder(t)
+  await cp(join(root, 'dist'), join(path, 'dist'), {
+    recursive: true,
+    filter: (file) => !file.endsWith('.node'),
+  })
+  await writeFile(join(path, 'package.json'), '{ "type": "module" }')
+  const face = await import(pathToFileURL(join(path, 'dist/index.js')))
+  assert.equal(face.joinPath('C:\\a', '../b', 'windows'), 'C:\\b')
+  await face.init()
+  await assert.rejects(face.downloadJobOutputs({}), (error) => {
+    assert.equal(error.code, 'NATIVE_UNAVAILABLE')
+    assert.match(error.message, new RegExp(`rusty-attachments\\.${process.platform}-${process.arch}\\.node`))
+    assert.equal(error.cause.code, 'MODULE_NOT_FOUND')
+    return true
+  })
+})
+
+test('what is published is what runs', async () => {
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+  const { stdout } = await promisify(execFile)(npm, ['pack', '--dry-run', '--json'], { cwd: root })
+  const packed = JSON.parse(stdout)[0].files.map(({ path }) => path)
+  const built = await readdir(join(root, 'dist'))
+  const needed = built.filter((file) => /\.(js|node|wasm)$/.test(file)).map((file) => `dist/${file}`)
+  for (const file of [...needed, 'dist/types.d.ts', 'LICENSE', 'README.md'])
+    assert.ok(packed.includes(file), file)
+  assert.ok(!packed.some((file) => /^(crates|tests|js|target)\//.test(file)))
+})

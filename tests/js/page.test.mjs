@@ -1,0 +1,75 @@
+// The README's browser example, in a real Chromium.
+
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { extname, join, normalize } from 'node:path'
+import { test } from 'node:test'
+
+import { chromium } from 'playwright-core'
+
+import { folder, root } from './support.mjs'
+
+const types = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' }
+
+/** Serves the built package at its place in node_modules, and `page` at `/`. */
+async function serve(test, page) {
+  const server = createServer(async (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, 'http://localhost').pathname))
+    const file = path.replace(/^[\\/]node_modules[\\/]rusty-attachments[\\/]dist[\\/]/, '')
+    const body = path === '/' ? page : await readFile(join(root, 'dist', file)).catch(() => undefined)
+    const type = types[path === '/' ? '.html' : extname(file)] ?? 'text/plain'
+    response.writeHead(body === undefined ? 404 : 200, { 'content-type': `${type}; charset=utf-8` })
+    response.end(body)
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  test.after(() => server.close())
+  return `http://127.0.0.1:${server.address().port}/`
+}
+
+/** An installed Chrome or Chromium, else the one inside npm's @sparticuz/chromium. */
+async function executablePath() {
+  const places = [
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
+  ]
+  const installed = places.find(existsSync)
+  if (installed) return installed
+  const { default: packed } = await import('@sparticuz/chromium')
+  return packed.executablePath()
+}
+
+test('the page in README maps a path', async (t) => {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const [, example] = readme.match(/```html\n([\s\S]*?)```/)
+  const imports = { 'rusty-attachments': '/node_modules/rusty-attachments/dist/wasm.js' }
+  const url = await serve(
+    t,
+    `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script><body>${example}`,
+  )
+  const context = await chromium.launchPersistentContext(await folder(t), {
+    executablePath: await executablePath(),
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+  t.after(() => context.close())
+  const page = await context.newPage()
+  const problems = []
+  page.on('pageerror', (error) => problems.push(error))
+  await page.goto(url)
+  await page
+    .waitForFunction(() => document.body.innerText !== '', undefined, { timeout: 20_000 })
+    .catch(() => assert.fail(`the page stays empty: ${problems.join('; ')}`))
+  assert.equal(await page.innerText('body'), '/mnt/projects/Lighthouse/frame.0001.png')
+})
