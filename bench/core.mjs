@@ -46,7 +46,16 @@ export async function core({ runs }) {
     for (const [name, files] of works) {
       const contestants = {
         native: () =>
-          json('cargo', ['bench', '--quiet', '-p', 'rusty-attachments-core', '--bench', 'million', '--', ...files]),
+          json('cargo', [
+            'bench',
+            '--quiet',
+            '-p',
+            'rusty-attachments-core',
+            '--bench',
+            'million',
+            '--',
+            ...files,
+          ]),
         wasm: () => json(process.execPath, [join(root, 'bench/core_wasm.mjs'), ...files]),
       }
       // Linearity is the question of the largest work, and minutes of the reference say nothing about it.

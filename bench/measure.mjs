@@ -42,5 +42,11 @@ export function table(rows) {
   const names = Object.keys(rows[0])
   const width = (name) => Math.max(name.length, ...rows.map((row) => String(row[name]).length))
   const line = (cells) => `| ${cells.map((cell, i) => String(cell).padEnd(width(names[i]))).join(' | ')} |`
-  console.log([line(names), line(names.map((n) => '-'.repeat(width(n)))), ...rows.map((r) => line(names.map((n) => r[n])))].join('\n'))
+  console.log(
+    [
+      line(names),
+      line(names.map((n) => '-'.repeat(width(n)))),
+      ...rows.map((r) => line(names.map((n) => r[n]))),
+    ].join('\n'),
+  )
 }
