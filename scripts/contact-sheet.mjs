@@ -28,12 +28,14 @@ const style = `
   .table { overflow-x: auto }
   table { border-collapse: collapse; width: 100%; font-size: 0.9rem }
   th, td { text-align: left; vertical-align: top; padding: 0.5rem 1rem 0.5rem 0; border-top: 1px solid var(--line) }
-  th { color: var(--faint); font-weight: 500 }`
+  th { color: var(--faint); font-weight: 500 }
+  td code { white-space: nowrap }
+  td a { color: var(--accent) }`
 
 /** The page as HTML. `files` are planned files with an `href` each. */
 export function contactSheet({ jobName, jobId, windowsRoot, projects, files, unmapped }) {
-  const frames = files.filter(({ path }) => /\.png$/i.test(path))
-  const others = files.filter((file) => !frames.includes(file))
+  const images = files.filter(({ path }) => /\.png$/i.test(path)).sort((a, b) => (a.path < b.path ? -1 : 1))
+  const others = files.filter((file) => !images.includes(file))
   const total = files.reduce((sum, { size }) => sum + (size ?? 0), 0)
 
   const figure = ({ path, href, size, localPath }) => `
@@ -63,8 +65,8 @@ export function contactSheet({ jobName, jobId, windowsRoot, projects, files, unm
   output is here.</p>
   <div class="way">${code(windowsRoot)} <b aria-label="became">→</b> ${code(projects)}</div>
 </header>
-<h2>${frames.length} frames</h2>
-<div class="frames">${frames.map(figure).join('')}
+<h2>${images.length} images</h2>
+<div class="frames">${images.map(figure).join('')}
 </div>
 ${
   others.length === 0

@@ -4,7 +4,7 @@
 //! property by property.
 #![allow(missing_docs)]
 
-mod downloads;
+pub mod downloads;
 
 use std::collections::BTreeMap;
 use std::ops::Deref;

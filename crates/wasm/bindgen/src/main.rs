@@ -16,6 +16,8 @@ fn main() -> Result<()> {
         .input_path(input)
         .web(true)?
         .typescript(false)
+        // `init()` without an address takes the file beside the script.
+        .omit_default_module_path(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .out_name("rusty_attachments")
