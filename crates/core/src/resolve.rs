@@ -162,6 +162,8 @@ pub fn resolve_manifest_paths(
     let count = manifest.file_count();
     let mut resolver = Resolver::new(manifest, root_path, source_path_format, applier);
     resolver.out.rows.reserve_exact(count);
+    let longest_base = resolver.out.bases.iter().map(String::len).max().unwrap_or(0);
+    resolver.out.text.reserve(manifest.text_len().saturating_add(count.saturating_mul(longest_base + 1)));
     for index in 0..count {
         // The decoder holds all names in 4 GiB, so their number fits too.
         let file = index as u32;

@@ -88,14 +88,14 @@ pub(super) struct Builder {
 pub(super) type Refusal = String;
 
 impl Builder {
-    /// `text_capacity` is a guess at the bytes of all names.
-    pub(super) fn new(version: ManifestVersion, text_capacity: usize) -> Self {
+    /// `text` and `files` are guesses at the bytes of all names and the number of files.
+    pub(super) fn new(version: ManifestVersion, text: usize, files: usize) -> Self {
         Self {
             manifest: Manifest {
                 version,
                 total_size: 0,
-                text: String::with_capacity(text_capacity),
-                files: Vec::new(),
+                text: String::with_capacity(text),
+                files: Vec::with_capacity(files),
                 dirs: Vec::new(),
                 chunks: Vec::new(),
                 ill_formed: BTreeMap::new(),
@@ -179,6 +179,7 @@ impl Builder {
             }
         };
         manifest.text.shrink_to_fit();
+        manifest.files.shrink_to_fit();
         Ok(self.manifest)
     }
 
@@ -277,7 +278,7 @@ pub(super) fn create(parts: NewManifest) -> Result<Manifest> {
 
 fn assemble(version: ManifestVersion, parts: NewManifest) -> Result<Manifest, Refusal> {
     let is_draft = version != ManifestVersion::V2023_03_03;
-    let mut builder = Builder::new(version, 0);
+    let mut builder = Builder::new(version, 0, parts.files.len());
     if is_draft {
         let chunk_size = parts.file_chunk_size_bytes.unwrap_or(super::DEFAULT_FILE_CHUNK_SIZE_BYTES);
         builder.chunking(Some(chunk_size))?;

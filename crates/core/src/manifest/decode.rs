@@ -9,7 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 use serde_json::value::RawValue;
 
 use super::build::{Builder, Draft, MAX_SAFE_INTEGER, Refusal, check_hash_alg, unsupported};
-use super::{Manifest, ManifestVersion};
+use super::{Manifest, ManifestVersion, canonical};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Names written through `$N` may be longer than the document, but not by more than a real tree needs.
@@ -74,7 +74,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Document<'a> {
                             if document.read_paths.is_some() {
                                 return Err(de::Error::custom("duplicate field"));
                             }
-                            let mut builder = Builder::new(ManifestVersion::V2023_03_03, 0);
+                            let mut builder = Builder::new(ManifestVersion::V2023_03_03, 0, 0);
                             map.next_value_seed(paths(&mut builder))?;
                             document.read_paths = Some(builder);
                         }
@@ -126,6 +126,9 @@ pub(super) fn decode(json: &[u8]) -> Result<Manifest> {
             .with("offset", error.valid_up_to())
             .caused_by(error)
     })?;
+    if let Some(manifest) = canonical::read(text) {
+        return Ok(manifest);
+    }
     let source = Source { text };
     let mut document: Document = source.read(text)?;
     if let Some(name) = document.manifest_version.take() {
@@ -159,7 +162,7 @@ impl<'a> Source<'a> {
         let builder = match (document.read_paths, document.paths) {
             (Some(builder), None) => builder,
             (None, Some(raw)) => {
-                let mut builder = Builder::new(ManifestVersion::V2023_03_03, raw.get().len() / 2);
+                let mut builder = Builder::new(ManifestVersion::V2023_03_03, raw.get().len() / 2, 0);
                 self.read_with(raw.get(), paths(&mut builder))?;
                 builder
             }
@@ -172,7 +175,7 @@ impl<'a> Source<'a> {
     fn v2025_12(&self, version: ManifestVersion, document: Document<'a>) -> Result<Manifest> {
         check_hash_alg(&document.hash_alg.ok_or_else(|| lacks("hashAlg"))?).map_err(invalid)?;
         let total_size = document.total_size.ok_or_else(|| lacks("totalSize"))?;
-        let mut builder = Builder::new(version, self.text.len() / 2);
+        let mut builder = Builder::new(version, self.text.len() / 2, 0);
         builder.chunking(document.file_chunk_size_bytes.map(|size| size.0)).map_err(invalid)?;
         builder.parent(document.parent_manifest_hash).map_err(invalid)?;
 
@@ -320,7 +323,7 @@ struct Link<'a> {
 }
 
 /// A JSON string that may hold lone surrogates, which the reference writes for undecodable names.
-struct Wtf8<'a>(Cow<'a, [u8]>);
+pub(super) struct Wtf8<'a>(pub(super) Cow<'a, [u8]>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Wtf8<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -76,7 +76,7 @@ fn merge(sorted: &[&(i64, Arc<Manifest>)]) -> Result<Manifest> {
         version => version,
     };
     let refused = |words: String| Error::new(ErrorCode::InvalidManifest, words);
-    let mut builder = Builder::new(version, 0);
+    let mut builder = Builder::new(version, 0, winners.len());
     let chunk_sizes: Vec<i64> =
         sorted.iter().filter_map(|(_, manifest)| manifest.file_chunk_size_bytes).collect();
     if chunk_sizes.windows(2).any(|pair| pair[0] != pair[1]) {

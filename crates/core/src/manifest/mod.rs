@@ -1,6 +1,7 @@
 //! Manifests of both formats in one compact form: one text for all names, one fixed-size record a file.
 
 mod build;
+mod canonical;
 mod decode;
 mod encode;
 mod merge;
@@ -335,6 +336,11 @@ impl Manifest {
     /// Bytes of a chunk; none where files are never chunked.
     fn chunk_size(&self) -> Option<u64> {
         u64::try_from(self.file_chunk_size_bytes.unwrap_or(DEFAULT_FILE_CHUNK_SIZE_BYTES)).ok()
+    }
+
+    /// Bytes of all names.
+    pub(crate) fn text_len(&self) -> usize {
+        self.text.len()
     }
 
     fn str(&self, span: Span) -> &str {
