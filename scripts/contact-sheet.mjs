@@ -32,6 +32,21 @@ const style = `
   td code { white-space: nowrap }
   td a { color: var(--accent) }`
 
+/** What has no place, said once for each reason: many files share one. */
+function reasons(unmapped, code) {
+  const messages = [...new Set(unmapped.map(({ reason }) => reason.message))]
+  const paths = (message) => unmapped.filter(({ reason }) => reason.message === message)
+  return messages
+    .map(
+      (message) => `
+<p>${escape(message)}</p>
+<ul>${paths(message)
+        .map(({ absoluteSourcePath }) => `<li>${code(absoluteSourcePath)}</li>`)
+        .join('')}</ul>`,
+    )
+    .join('')
+}
+
 /** The page as HTML. `files` are planned files with an `href` each. */
 export function contactSheet({ jobName, jobId, windowsRoot, projects, files, unmapped }) {
   const images = files.filter(({ path }) => /\.png$/i.test(path)).sort((a, b) => (a.path < b.path ? -1 : 1))
@@ -79,14 +94,7 @@ ${
         ]),
       )}`
 }
-${
-  unmapped.length === 0
-    ? ''
-    : `<h2>${unmapped.length} files without a place on this machine</h2>${table(
-        ['Where the job wrote it', 'Why it was not downloaded'],
-        unmapped.map(({ absoluteSourcePath, reason }) => [code(absoluteSourcePath), escape(reason.message)]),
-      )}`
-}
+${unmapped.length === 0 ? '' : `<h2>${unmapped.length} files without a place on this machine</h2>${reasons(unmapped, code)}`}
 </body>
 </html>
 `

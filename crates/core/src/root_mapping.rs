@@ -160,6 +160,18 @@ mod tests {
     }
 
     #[test]
+    fn paths_stay_as_they_are_only_for_one_profile_or_none_at_all() {
+        let one = RootMapper::new(RootMapperOptions {
+            job_storage_profile: Some(profile("a")),
+            local_storage_profile: Some(profile("a")),
+            ..options()
+        });
+        for mapper in [one.unwrap(), RootMapper::new(options()).unwrap()] {
+            assert!(mapper.for_root("Z:\\p").unwrap().1.is_none());
+        }
+    }
+
+    #[test]
     fn an_override_wins_over_the_rules() {
         let mapper = RootMapper::new(RootMapperOptions {
             job_storage_profile: Some(profile("a")),
