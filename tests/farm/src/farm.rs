@@ -4,15 +4,21 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use s3s::service::S3ServiceBuilder;
+use s3s::config::{S3Config, StaticConfigProvider};
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tokio::sync::mpsc;
 
 use crate::access::{Credentials, Guard};
+use crate::control::Control;
 use crate::gate::Gate;
+use crate::judge::Judge;
 use crate::object::Object;
 use crate::requests::{RequestLog, RequestRecord};
+use crate::rule::Rule;
 use crate::s3::FarmS3;
 use crate::server::Server;
 use crate::store::{ListQuery, Store};
+use crate::tls::Tls;
 
 /// The region that the farm's buckets are in.
 pub const REGION: &str = "us-west-2";
@@ -26,6 +32,8 @@ pub struct FarmOptions {
     pub credentials: Vec<Credentials>,
     /// Buckets that exist from the start.
     pub buckets: Vec<String>,
+    /// Whether to speak TLS, with a certificate that leads to [`Farm::ca_pem`].
+    pub tls: bool,
 }
 
 impl Default for FarmOptions {
@@ -34,6 +42,7 @@ impl Default for FarmOptions {
             port: 0,
             credentials: vec![Credentials::new("AKIAFARMFARMFARMFARM", "farm-secret-for-loopback-only")],
             buckets: Vec::new(),
+            tls: false,
         }
     }
 }
@@ -52,6 +61,9 @@ pub enum FarmError {
     /// There is nobody who could sign a request.
     #[error("the farm needs at least one pair of credentials")]
     NoCredentials,
+    /// No certificate could be made.
+    #[error("the farm has no certificate to speak TLS with")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A running S3 server on the loopback interface, stopped when it is dropped.
@@ -59,8 +71,10 @@ pub struct Farm {
     server: Server,
     endpoint: String,
     credentials: Credentials,
+    ca_pem: Option<String>,
     store: Arc<Store>,
     log: Arc<RequestLog>,
+    judge: Arc<Judge>,
 }
 
 impl Farm {
@@ -78,16 +92,24 @@ impl Farm {
         for bucket in &options.buckets {
             store.create_bucket(bucket);
         }
+        let tls = if options.tls { Some(Tls::new().map_err(FarmError::Tls)?) } else { None };
+        let (acceptor, ca_pem) = tls.map(|tls| (tls.acceptor, tls.ca_pem)).unzip();
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
+
         let log = Arc::new(RequestLog::default());
-        let guard = Guard::new(&options.credentials);
-        let mut s3 = S3ServiceBuilder::new(FarmS3::new(Arc::clone(&store)));
-        s3.set_auth(guard.clone());
-        s3.set_access(guard);
-        let gate = Gate { s3: s3.build(), log: Arc::clone(&log) };
-        let server = Server::start(options.port, gate)
+        let judge = Arc::new(Judge::default());
+        let (outages, outages_ordered) = mpsc::unbounded_channel();
+        let gate = Gate {
+            s3: service(&store, &options.credentials),
+            store: Arc::clone(&store),
+            control: Control { log: Arc::clone(&log), judge: Arc::clone(&judge) },
+            outages,
+        };
+        let server = Server::start(options.port, acceptor, gate, outages_ordered)
             .await
             .map_err(|source| FarmError::Listen { port: options.port, source })?;
-        Ok(Self { endpoint: format!("http://127.0.0.1:{}", server.port()), server, credentials, store, log })
+        let endpoint = format!("{scheme}://127.0.0.1:{}", server.port());
+        Ok(Self { server, endpoint, credentials, ca_pem, store, log, judge })
     }
 
     /// Stops the farm and waits a moment for requests that are under way.
@@ -95,9 +117,14 @@ impl Farm {
         self.server.stop().await;
     }
 
-    /// `http://127.0.0.1:port`; buckets are addressed path style.
+    /// `http://127.0.0.1:port` (or `https`); buckets are addressed path style.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The certificate that clients must trust, where the farm speaks TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.ca_pem.as_deref()
     }
 
     /// The first credentials that the farm knows.
@@ -152,4 +179,22 @@ impl Farm {
     pub fn clear_requests(&self) {
         self.log.clear();
     }
+
+    /// Puts rules in force instead of those before: from now on, the requests that they strike are
+    /// late, or fail. None at all is peace again.
+    pub fn set_rules(&self, rules: Vec<Rule>) {
+        self.judge.set(rules);
+    }
+}
+
+fn service(store: &Arc<Store>, credentials: &[Credentials]) -> S3Service {
+    let guard = Guard::new(credentials);
+    let mut s3 = S3ServiceBuilder::new(FarmS3::new(Arc::clone(store)));
+    s3.set_auth(guard.clone());
+    s3.set_access(guard);
+    let mut config = S3Config::default();
+    // The gate looks at the time, since a rule may set its clock wrong.
+    config.presigned_url_max_skew_time_secs = u32::MAX;
+    s3.set_config(Arc::new(StaticConfigProvider::new(Arc::new(config))));
+    s3.build()
 }

@@ -1,59 +1,159 @@
-//! What every request passes before it reaches S3: the record, and the farm's own addresses.
+//! What every request passes before it reaches S3: the farm's own addresses, the record, the rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError};
+use tokio::sync::mpsc;
 
-use crate::requests::{RequestLog, RequestRecord};
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::faulty_body::{Cut, FaultyBody};
+use crate::requests::RequestRecord;
+use crate::rule::Effect;
+use crate::signed::Signed;
+use crate::store::Store;
+use crate::wire::Reset;
 
 /// The one way in. `/_farm/` cannot be a bucket (S3 allows no underscore), so its requests are
-/// neither signed nor recorded.
+/// neither signed nor recorded, and meet no rules.
 pub(crate) struct Gate {
     pub(crate) s3: S3Service,
-    pub(crate) log: Arc<RequestLog>,
+    pub(crate) store: Arc<Store>,
+    pub(crate) control: Control,
+    pub(crate) outages: mpsc::UnboundedSender<Duration>,
 }
 
 impl Gate {
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, HttpError> {
-        if let Some(address) = request.uri().path().strip_prefix("/_farm/") {
-            return Ok(self.own(request.method(), address));
-        }
+    /// An error ends the connection without an answer.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        reset: &Reset,
+    ) -> Result<Response<Body>, HttpError> {
         let (head, body) = request.into_parts();
-        let id = self.log.arrived(RequestRecord::new(&head));
-        let mut response = self.s3.call(Request::from_parts(head, Body::from(body))).await?;
-        self.log.answered(id, response.status().as_u16());
+        if let Some(address) = head.uri.path().strip_prefix("/_farm/") {
+            return Ok(self.control.answer(&head.method, address, body).await);
+        }
+        let signed = Signed::new(&head);
+        let mut record = RequestRecord::new(&head);
+        let verdict = self.control.judge.verdict(&record, signed.access_key_id.as_deref());
+        record.effect = verdict.effect.as_ref().map(|effect| effect.name().to_owned());
+        let id = self.control.log.arrived(record.clone());
+        if !verdict.delay.is_zero() {
+            tokio::time::sleep(verdict.delay).await;
+        }
+        let mut clock = Clock::default();
+        let mut response = match &verdict.effect {
+            Some(Effect::Reset) => return Err(hang_up(reset)),
+            Some(Effect::Outage { milliseconds }) => {
+                // Nobody hears it once the farm has stopped, and then nobody listens anyway.
+                let _ = self.outages.send(Duration::from_millis(*milliseconds));
+                return Err(hang_up(reset));
+            }
+            Some(Effect::Refuse { status, code, retry_after_seconds }) => {
+                let mut response = refusal(*status, code, "");
+                if let Some(seconds) = retry_after_seconds {
+                    response.headers_mut().insert("retry-after", HeaderValue::from(*seconds));
+                }
+                response
+            }
+            Some(Effect::PermanentRedirect { region }) if signed.region.as_ref() != Some(region) => {
+                let host = head.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
+                let bucket = record.bucket.as_deref().unwrap_or_default();
+                let detail = format!("<Endpoint>{host}</Endpoint><Bucket>{bucket}</Bucket>");
+                in_region(refusal(301, "PermanentRedirect", &detail), region)
+            }
+            Some(Effect::AuthorizationHeaderMalformed { region })
+                if signed.region.as_ref() != Some(region) =>
+            {
+                let detail = format!("<Region>{region}</Region>");
+                in_region(refusal(400, "AuthorizationHeaderMalformed", &detail), region)
+            }
+            effect => {
+                if let Some(Effect::ClockAhead { seconds }) = effect {
+                    clock = Clock::ahead(*seconds);
+                }
+                if let (Some(Effect::NewEntityTag), Some(bucket), Some(key)) =
+                    (effect, &record.bucket, &record.key)
+                {
+                    self.store.renew_e_tag(bucket, key, id);
+                }
+                if signed.time.is_some_and(|time| !clock.accepts(time)) {
+                    refusal(403, "RequestTimeTooSkewed", "")
+                } else {
+                    self.served(head, body, effect.as_ref()).await?
+                }
+            }
+        };
+        self.control.log.answered(id, response.status().as_u16());
+        let headers: &mut HeaderMap = response.headers_mut();
         if let Ok(value) = HeaderValue::from_str(&format!("FARM{id:012}")) {
-            response.headers_mut().insert("x-amz-request-id", value);
+            headers.insert("x-amz-request-id", value);
+        }
+        if let Ok(value) = HeaderValue::from_str(&clock.date()) {
+            headers.insert("date", value);
         }
         Ok(response)
     }
 
-    fn own(&self, method: &Method, address: &str) -> Response<Body> {
-        match (address, method) {
-            ("requests", &Method::GET) => match serde_json::to_vec(&self.log.all()) {
-                Ok(json) => {
-                    let mut response = Response::new(Body::from(json));
-                    let json = HeaderValue::from_static("application/json");
-                    response.headers_mut().insert(header::CONTENT_TYPE, json);
-                    response
-                }
-                Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),
-            },
-            ("requests", &Method::DELETE) => {
-                self.log.clear();
-                empty(StatusCode::NO_CONTENT)
-            }
-            ("requests", _) => empty(StatusCode::METHOD_NOT_ALLOWED),
-            _ => empty(StatusCode::NOT_FOUND),
+    /// S3's own answer, with the body that the effect makes of it.
+    async fn served(
+        &self,
+        head: Parts,
+        body: Incoming,
+        effect: Option<&Effect>,
+    ) -> Result<Response<Body>, HttpError> {
+        let response = self.s3.call(Request::from_parts(head, Body::from(body))).await?;
+        match effect {
+            Some(Effect::WrongBytes | Effect::CutBody { .. } | Effect::StallBody { .. }) => {}
+            _ => return Ok(response),
         }
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.map_err(HttpError::new)?.to_bytes();
+        let body = match effect {
+            Some(Effect::WrongBytes) => {
+                let mut bytes = Vec::from(bytes);
+                if let Some(first) = bytes.first_mut() {
+                    *first ^= 0xff;
+                }
+                Body::from(bytes)
+            }
+            Some(Effect::CutBody { after_bytes }) => Body::http_body(FaultyBody::cut(bytes, *after_bytes)),
+            Some(Effect::StallBody { after_bytes, milliseconds }) => {
+                Body::http_body(FaultyBody::stalled(bytes, *after_bytes, *milliseconds))
+            }
+            _ => Body::from(bytes),
+        };
+        Ok(Response::from_parts(head, body))
     }
 }
 
-fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
+fn hang_up(reset: &Reset) -> HttpError {
+    reset.order();
+    HttpError::new(Box::new(Cut))
+}
+
+/// An error in S3's form. `detail` is XML that belongs to this code only.
+fn refusal(status: u16, code: &str, detail: &str) -> Response<Body> {
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <Error><Code>{code}</Code><Message>A rule of the farm says so.</Message>{detail}</Error>"
+    );
+    let mut response = Response::new(Body::from(xml));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/xml"));
+    response
+}
+
+fn in_region(mut response: Response<Body>, region: &str) -> Response<Body> {
+    if let Ok(region) = HeaderValue::from_str(region) {
+        response.headers_mut().insert("x-amz-bucket-region", region);
+    }
     response
 }

@@ -20,6 +20,8 @@ pub struct RequestRecord {
     pub range: Option<String>,
     /// The status of the answer; absent until there is one, and for ever where the client hung up.
     pub status: Option<u16>,
+    /// What a rule did to it besides a delay: [`Effect::name`](crate::Effect::name).
+    pub effect: Option<String>,
 }
 
 impl RequestRecord {
@@ -36,6 +38,7 @@ impl RequestRecord {
                 .get(http::header::RANGE)
                 .map(|range| String::from_utf8_lossy(range.as_bytes()).into_owned()),
             status: None,
+            effect: None,
         }
     }
 }

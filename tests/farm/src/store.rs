@@ -32,6 +32,13 @@ impl Store {
         Some(())
     }
 
+    /// Stores an object again, with the same bytes and another entity tag.
+    pub(crate) fn renew_e_tag(&self, bucket: &str, key: &str, number: u64) {
+        if let Some(object) = self.write().get_mut(bucket).and_then(|bucket| bucket.get_mut(key)) {
+            *object = Arc::new(Object::clone(object).with_e_tag(format!("{number:032x}")));
+        }
+    }
+
     pub(crate) fn remove(&self, bucket: &str, key: &str) -> Option<Option<Arc<Object>>> {
         Some(self.write().get_mut(bucket)?.remove(key))
     }

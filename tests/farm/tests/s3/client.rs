@@ -1,12 +1,13 @@
 //! A client of a few lines: it signs with AWS's own signer and sends with hyper, so that the farm
 //! is not judged by the library it is made of.
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
@@ -43,6 +44,33 @@ impl Answer {
     }
 }
 
+/// What came before the connection broke.
+#[derive(Debug)]
+pub struct Broken {
+    pub received: Bytes,
+    pub error: hyper::Error,
+}
+
+impl Broken {
+    pub fn is_reset(&self) -> bool {
+        let cause =
+            std::error::Error::source(&self.error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::ConnectionReset)
+    }
+}
+
+/// When and where for a request is signed.
+pub struct Scope<'a> {
+    pub time: SystemTime,
+    pub region: &'a str,
+}
+
+impl Default for Scope<'_> {
+    fn default() -> Self {
+        Self { time: SystemTime::now(), region: REGION }
+    }
+}
+
 /// A request to `address` (path and query), signed by whom the farm knows.
 pub async fn ask(farm: &Farm, method: &str, address: &str) -> Answer {
     ask_as(farm, farm.credentials(), method, address, &[], "").await
@@ -57,6 +85,29 @@ pub async fn ask_as(
     headers: &[(&str, &str)],
     body: &str,
 ) -> Answer {
+    let request = signed(farm, credentials, &Scope::default(), method, address, headers, body);
+    send(farm, request).await.unwrap()
+}
+
+/// A GET that need not succeed.
+pub async fn try_get(farm: &Farm, address: &str) -> Result<Answer, Broken> {
+    send(farm, signed(farm, farm.credentials(), &Scope::default(), "GET", address, &[], "")).await
+}
+
+/// A GET, signed for another time or place.
+pub async fn get_in(farm: &Farm, scope: &Scope<'_>, address: &str) -> Answer {
+    send(farm, signed(farm, farm.credentials(), scope, "GET", address, &[], "")).await.unwrap()
+}
+
+fn signed(
+    farm: &Farm,
+    credentials: &Credentials,
+    scope: &Scope<'_>,
+    method: &str,
+    address: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Request<Full<Bytes>> {
     let url = format!("{}{address}", farm.endpoint());
     let identity = AwsCredentials::new(
         credentials.access_key_id.as_str(),
@@ -71,9 +122,9 @@ pub async fn ask_as(
     settings.payload_checksum_kind = aws_sigv4::http_request::PayloadChecksumKind::XAmzSha256;
     let params = v4::SigningParams::builder()
         .identity(&identity)
-        .region(REGION)
+        .region(scope.region)
         .name("s3")
-        .time(SystemTime::now())
+        .time(scope.time)
         .settings(settings)
         .build()
         .unwrap()
@@ -88,12 +139,12 @@ pub async fn ask_as(
     let (instructions, _) = sign(signable, &params).unwrap().into_parts();
     let mut request = request(farm, method, address, headers, body);
     instructions.apply_to_request_http1x(&mut request);
-    send(farm, request).await
+    request
 }
 
 /// A request without a signature.
-pub async fn ask_unsigned(farm: &Farm, method: &str, address: &str) -> Answer {
-    send(farm, request(farm, method, address, &[], "")).await
+pub async fn ask_unsigned(farm: &Farm, method: &str, address: &str, body: &str) -> Answer {
+    send(farm, request(farm, method, address, &[], body)).await.unwrap()
 }
 
 fn request(
@@ -110,17 +161,27 @@ fn request(
     request.body(Full::from(body.to_owned())).unwrap()
 }
 
-async fn send(farm: &Farm, request: Request<Full<Bytes>>) -> Answer {
+async fn send(farm: &Farm, request: Request<Full<Bytes>>) -> Result<Answer, Broken> {
     let exchange = async {
+        let mut received = BytesMut::new();
         let stream = TcpStream::connect(host(farm)).await.unwrap();
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
-        let (head, body) = sender.send_request(request).await.unwrap().into_parts();
-        Answer { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
+        let result = async {
+            let (head, mut body) = sender.send_request(request).await?.into_parts();
+            while let Some(frame) = body.frame().await {
+                received.extend_from_slice(frame?.data_ref().unwrap());
+            }
+            Ok(head)
+        };
+        match result.await {
+            Ok(head) => Ok(Answer { status: head.status, headers: head.headers, body: received.freeze() }),
+            Err(error) => Err(Broken { received: received.freeze(), error }),
+        }
     };
     tokio::time::timeout(Duration::from_secs(20), exchange).await.expect("the farm answers in time")
 }
 
-fn host(farm: &Farm) -> &str {
+pub fn host(farm: &Farm) -> &str {
     farm.endpoint().trim_start_matches("http://")
 }

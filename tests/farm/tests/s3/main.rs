@@ -1,6 +1,7 @@
 //! The farm as a client of S3 meets it.
 
 mod client;
+mod rules;
 
 use client::{ask, ask_as, ask_unsigned};
 use http::StatusCode;
@@ -27,7 +28,7 @@ async fn a_wrong_secret_an_unknown_key_and_no_signature_are_refused() {
     let answer = ask_as(&farm, &unknown, "GET", "/bucket/a", &[], "").await;
     assert_eq!((answer.status, answer.code()), (StatusCode::FORBIDDEN, "InvalidAccessKeyId"));
 
-    let answer = ask_unsigned(&farm, "GET", "/bucket/a").await;
+    let answer = ask_unsigned(&farm, "GET", "/bucket/a", "").await;
     assert_eq!((answer.status, answer.code()), (StatusCode::FORBIDDEN, "AccessDenied"));
 }
 
@@ -211,18 +212,18 @@ async fn requests_are_remembered_in_order_until_they_are_forgotten() {
     let farm = farm().await;
     farm.put_object(BUCKET, "a b", Object::new("0123"));
     ask_as(&farm, farm.credentials(), "GET", "/bucket/a%20b", &[("range", "bytes=1-2")], "").await;
-    ask_unsigned(&farm, "GET", "/bucket?list-type=2").await;
-    let told = ask_unsigned(&farm, "GET", "/_farm/requests").await;
+    ask_unsigned(&farm, "GET", "/bucket?list-type=2", "").await;
+    let told = ask_unsigned(&farm, "GET", "/_farm/requests", "").await;
     assert_eq!(told.header("content-type"), "application/json");
     let told: serde_json::Value = serde_json::from_slice(&told.body).unwrap();
     assert_eq!(
         told,
         serde_json::json!([
-            { "method": "GET", "bucket": "bucket", "key": "a b", "query": null, "range": "bytes=1-2", "status": 206 },
-            { "method": "GET", "bucket": "bucket", "key": null, "query": "list-type=2", "range": null, "status": 403 },
+            { "method": "GET", "bucket": "bucket", "key": "a b", "query": null, "range": "bytes=1-2", "status": 206, "effect": null },
+            { "method": "GET", "bucket": "bucket", "key": null, "query": "list-type=2", "range": null, "status": 403, "effect": null },
         ])
     );
-    let forgotten = ask_unsigned(&farm, "DELETE", "/_farm/requests").await;
+    let forgotten = ask_unsigned(&farm, "DELETE", "/_farm/requests", "").await;
     assert_eq!(forgotten.status, StatusCode::NO_CONTENT);
     assert_eq!(farm.requests(), []);
 }
