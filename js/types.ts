@@ -604,6 +604,15 @@ export type DownloadMultipleJobsOptions = OutputOptions & {
 
 /** What {@link downloadMultipleJobs} did, over all jobs; rows of the plan and failures name their job. */
 export type MultiJobDownloadResult = DownloadResult & {
+  /** Each job's part, in the order given. A file that a later job wrote too counts as that job's. */
+  jobs: {
+    jobId: string
+    /** Files that have a place, and their bytes. */
+    filesTotal: number
+    bytesTotal: number
+    failureCount: number
+    unmappedCount: number
+  }[]
   /** The jobs that have files without a place, in the order given. */
   jobsWithUnmapped: string[]
 }

@@ -11,12 +11,18 @@ import { downloadMultipleJobs } from 'rusty-attachments'
 const jobs = JSON.parse(await readFile(process.argv[2], 'utf8'))
 
 // The rules between two storage profiles are made once, however many jobs share them.
-const { stats, jobsWithUnmapped, failures } = await downloadMultipleJobs({
+const {
+  stats,
+  jobs: results,
+  failures,
+} = await downloadMultipleJobs({
   ...jobs,
   conflictResolution: 'overwrite',
 })
 
-for (const jobId of jobsWithUnmapped) console.warn(`${jobId} has files without a place on this machine`)
+for (const { jobId, filesTotal, failureCount, unmappedCount } of results) {
+  console.log(`${jobId}: ${filesTotal} files, ${failureCount} failed, ${unmappedCount} without a place here`)
+}
 for (const { jobId, localPath, code, message } of failures) {
   console.error(`${jobId}: ${localPath}: ${code}: ${message}`)
 }

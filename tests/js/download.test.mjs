@@ -15,10 +15,18 @@ import {
   downloadMultipleJobs,
   planDownload,
   resolveManifestPaths,
-  rootPathHash,
 } from 'rusty-attachments'
 
-import { coded, folder, localStorageProfile, putObject, root, s3Of, startFarm } from './support.mjs'
+import {
+  coded,
+  folder,
+  localStorageProfile,
+  putObject,
+  root,
+  s3Of,
+  startFarm,
+  putManifest,
+} from './support.mjs'
 
 let farm
 
@@ -52,9 +60,7 @@ async function upload({
   metadata = { 'asset-root': '/work' },
 } = {}) {
   const jobId = `job-${String(++jobs).padStart(32, '0')}`
-  const session = `2025-05-01T00:00:00.000000Z_sessionaction-${'0'.repeat(32)}-1`
-  const at = `Manifests/${farm.farmId}/${farm.queueId}/${jobId}/step-${'0'.repeat(32)}/task-${'0'.repeat(32)}-0`
-  await putObject(farm, `${farm.rootPrefix}/${at}/${session}/${rootPathHash('/work')}_output`, body, metadata)
+  await putManifest(farm, jobId, '/work', body, metadata)
   await putObject(farm, `${farm.rootPrefix}/Data/${hash}.xxh128`, content)
   return jobId
 }
@@ -132,6 +138,11 @@ describe('a job’s outputs', () => {
       localStorageProfile,
     })
     assert.deepEqual(result.jobsWithUnmapped, [farm.jobId])
+    const [mapped, unmapped] = farm.assetRoots.map(({ fileCount }) => fileCount)
+    const bytesTotal = result.stats.bytesTotal
+    assert.deepEqual(result.jobs, [
+      { jobId: farm.jobId, filesTotal: mapped, bytesTotal, failureCount: 0, unmappedCount: unmapped },
+    ])
     assert.equal(result.stats.filesTransferred, farm.assetRoots[0].fileCount)
     assert.equal(result.plan.files(0, 1)[0].jobId, farm.jobId)
   })

@@ -7,9 +7,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 
-import { DownloadOrchestrator, extractSessionActionId } from 'rusty-attachments'
+import { createManifest, DownloadOrchestrator, extractSessionActionId } from 'rusty-attachments'
 
-import { folder, localStorageProfile, root, s3Of, startFarm } from './support.mjs'
+import { folder, localStorageProfile, putManifest, putObject, root, s3Of, startFarm } from './support.mjs'
 
 let farm
 
@@ -46,12 +46,27 @@ test('one job', async (t) => {
 
 test('several jobs with different storage profiles', async (t) => {
   const { jobId, jobStorageProfile, assetRoots } = farm
+  const [mapped, unmapped] = assetRoots.map(({ fileCount }) => fileCount)
+  // The second job was submitted from Linux, where the same location stands elsewhere.
+  const linux = { ...localStorageProfile('/mnt/projects'), storageProfileId: 'sp-linux' }
+  const other = `job-${'e'.repeat(32)}`
+  const hash = '99aa06d3014798d86001c324468d497f'
+  const note = createManifest({ files: [{ path: 'notes.txt', hash, size: 0, mtime: 1_700_000_000_000_000 }] })
+  await putManifest(farm, other, '/mnt/projects/Harbour', note.encode())
+  await putObject(farm, `${farm.rootPrefix}/Data/${hash}.xxh128`, '')
   const { stdout, files } = await example(t, 'several-jobs.mjs', {
-    jobs: [{ jobId, storageProfileId: jobStorageProfile.storageProfileId }],
-    storageProfiles: [jobStorageProfile],
+    jobs: [
+      { jobId, storageProfileId: jobStorageProfile.storageProfileId },
+      { jobId: other, storageProfileId: linux.storageProfileId },
+    ],
+    storageProfiles: [jobStorageProfile, linux],
   })
-  assert.equal(files, assetRoots[0].fileCount)
-  assert.match(stdout, new RegExp(`^${files} files`))
+  assert.equal(files, mapped + 1)
+  assert.deepEqual(stdout.trim().split('\n'), [
+    `${jobId}: ${mapped} files, 0 failed, ${unmapped} without a place here`,
+    `${other}: 1 files, 0 failed, 0 without a place here`,
+    `${files} files, 0 were here already`,
+  ])
 })
 
 test('some session actions of a job', async (t) => {

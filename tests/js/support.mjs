@@ -73,3 +73,11 @@ export async function putObject(farm, key, body, metadata = {}) {
   const response = await fetch(url, { method: 'PUT', body, headers: { ...sent, authorization } })
   assert.equal(response.status, 200, await response.text())
 }
+
+/** Puts one output manifest, as the only task of a job. */
+export async function putManifest(farm, jobId, assetRoot, json, metadata = { 'asset-root': assetRoot }) {
+  const session = `2025-05-01T00:00:00.000000Z_sessionaction-${'0'.repeat(32)}-1`
+  const at = `Manifests/${farm.farmId}/${farm.queueId}/${jobId}/step-${'0'.repeat(32)}/task-${'0'.repeat(32)}-0`
+  const name = `${native.rootPathHash(assetRoot)}_output`
+  await putObject(farm, `${farm.rootPrefix}/${at}/${session}/${name}`, json, metadata)
+}

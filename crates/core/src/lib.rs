@@ -28,7 +28,7 @@ pub use path::{PathFormat, join_path};
 pub use path_mapping::{PathMappingApplier, PathMappingRule};
 pub use plan::{
     DownloadPlan, Hazard, HazardCode, MatchPathsBy, PlanOptions, PlanSource, PlannedDeletion, PlannedFile,
-    PlannedFileRow, plan_download,
+    PlannedFileRow, PlannedJob, plan_download,
 };
 pub use resolve::{
     Reason, ResolvedManifestPath, ResolvedManifestPaths, UnmappedPath, resolve_manifest_paths,

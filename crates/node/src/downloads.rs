@@ -145,8 +145,16 @@ struct Outputs {
     failure_count: usize,
     failures: Vec<Failure>,
     warnings: Vec<Hazard>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jobs_with_unmapped: Option<Vec<String>>,
+    #[serde(flatten)]
+    of_jobs: Option<OfJobs>,
+}
+
+/// What a result of several jobs has beyond a result of one.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OfJobs {
+    jobs: Vec<transfer::JobDownloadResult>,
+    jobs_with_unmapped: Vec<String>,
 }
 
 /// A result on its way to JavaScript.
@@ -157,7 +165,7 @@ pub struct OutputsHandle {
 }
 
 impl OutputsHandle {
-    fn new(result: transfer::DownloadResult, jobs_with_unmapped: Option<Vec<String>>) -> Self {
+    fn new(result: transfer::DownloadResult, of_jobs: Option<OfJobs>) -> Self {
         Self {
             plan: result.plan,
             outputs: Outputs {
@@ -167,7 +175,7 @@ impl OutputsHandle {
                 failure_count: result.failure_count,
                 failures: result.failures.into_iter().map(Failure::from).collect(),
                 warnings: result.warnings,
-                jobs_with_unmapped,
+                of_jobs,
             },
         }
     }
@@ -329,8 +337,9 @@ impl OrchestratorHandle {
         let control = control(cancel, on_progress);
         env.spawn_future(async move {
             let result = transfer::download_multiple_jobs(&orchestrator, &options, &control).await;
-            let transfer::MultiJobDownloadResult { result, jobs_with_unmapped } = result.map_err(raise)?;
-            Ok(OutputsHandle::new(result, Some(jobs_with_unmapped)))
+            let transfer::MultiJobDownloadResult { result, jobs, jobs_with_unmapped } =
+                result.map_err(raise)?;
+            Ok(OutputsHandle::new(result, Some(OfJobs { jobs, jobs_with_unmapped })))
         })
     }
 }

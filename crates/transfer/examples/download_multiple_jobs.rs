@@ -27,8 +27,9 @@ async fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 
     let jobs = download_multiple_jobs(&orchestrator, &options, &RunControl::default()).await?;
 
-    for job in &jobs.jobs_with_unmapped {
-        eprintln!("{job} has files without a place here");
+    for job in &jobs.jobs {
+        let (files, failed, homeless) = (job.files_total, job.failure_count, job.unmapped_count);
+        eprintln!("{}: {files} files, {failed} failed, {homeless} without a place here", job.job_id);
     }
     for failure in &jobs.result.failures {
         eprintln!("not written, {}: {}", failure.local_path, failure.error);

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use rusty_attachments_core::keys::{ListedObject, ManifestLocation, OutputManifestScope};
 use rusty_attachments_core::{
-    DownloadPlan, Error, ErrorCode, Hazard, MatchPathsBy, PathFormat, PlanSource, Result, RootMapper,
-    RootMapperOptions, StorageProfileWithId, UnmappedPath, plan_download,
+    DownloadPlan, Error, ErrorCode, Hazard, MatchPathsBy, PathFormat, PlanSource, PlannedJob, Result,
+    RootMapper, RootMapperOptions, StorageProfileWithId, UnmappedPath, plan_download,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
 use crate::download::{Concurrency, DownloadOptions, FileFailure, RunControl, cancelled, download};
@@ -141,8 +141,26 @@ pub struct DownloadResult {
 pub struct MultiJobDownloadResult {
     /// The same as for one job, over all of them.
     pub result: DownloadResult,
+    /// Each job's part, in the order given.
+    pub jobs: Vec<JobDownloadResult>,
     /// The jobs that have files without a place, in the order given.
     pub jobs_with_unmapped: Vec<String>,
+}
+
+/// What became of one job's outputs among several jobs'. A file that a later job wrote too is that job's.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobDownloadResult {
+    /// The job.
+    pub job_id: String,
+    /// Files that have a place.
+    pub files_total: usize,
+    /// Bytes of them.
+    pub bytes_total: u64,
+    /// Files that could not be written.
+    pub failure_count: usize,
+    /// Files that have no place on this machine.
+    pub unmapped_count: usize,
 }
 
 fn yes() -> bool {
@@ -185,7 +203,7 @@ pub async fn download_job_outputs(
         download: &options.download,
         control,
     };
-    work.run(&[job]).await
+    work.run(&[job]).await.map(DownloadResult::shortened)
 }
 
 /// Downloads the outputs of several jobs as one: of two that wrote one file, the later wins.
@@ -225,10 +243,30 @@ pub async fn download_multiple_jobs(
         control,
     };
     let result = work.run(&jobs).await?;
-    let without_place = result.plan.jobs_with_unmapped();
-    let job_ids = options.jobs.iter().map(|job| job.job_id.clone());
-    let jobs_with_unmapped = job_ids.filter(|id| without_place.contains(id.as_str())).collect();
-    Ok(MultiJobDownloadResult { result, jobs_with_unmapped })
+    let planned = result.plan.jobs();
+    let part = |job: &JobInfo| {
+        let PlannedJob { file_count, total_size, unmapped_count } =
+            planned.get(job.job_id.as_str()).copied().unwrap_or_default();
+        let is_of_job = |failure: &&FileFailure| failure.job_id.as_ref() == Some(&job.job_id);
+        JobDownloadResult {
+            job_id: job.job_id.clone(),
+            files_total: file_count,
+            bytes_total: total_size,
+            failure_count: result.failures.iter().filter(is_of_job).count(),
+            unmapped_count,
+        }
+    };
+    let jobs: Vec<JobDownloadResult> = options.jobs.iter().map(part).collect();
+    let jobs_with_unmapped =
+        jobs.iter().filter(|job| job.unmapped_count > 0).map(|job| job.job_id.clone()).collect();
+    Ok(MultiJobDownloadResult { result: result.shortened(), jobs, jobs_with_unmapped })
+}
+
+impl DownloadResult {
+    fn shortened(mut self) -> Self {
+        self.failures.truncate(LISTED);
+        self
+    }
 }
 
 fn mapper_of(job: &JobInfo, options: &MultipleJobsOptions) -> Result<RootMapper> {
@@ -308,15 +346,12 @@ impl Work<'_> {
         let mut stats = report.stats;
         stats.retries = client.retries() - retries_before;
         stats.took(began.elapsed());
-        let mut failures = report.failures;
-        let failure_count = failures.len();
-        failures.truncate(LISTED);
         Ok(DownloadResult {
             stats,
             unmapped_count: plan.unmapped_count(),
             unmapped: plan.unmapped(0, LISTED),
-            failure_count,
-            failures,
+            failure_count: report.failures.len(),
+            failures: report.failures,
             warnings: plan.hazards(0, LISTED),
             plan,
         })

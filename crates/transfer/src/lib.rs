@@ -20,8 +20,8 @@ pub use download::{
     Concurrency, ConflictResolution, DownloadOptions, DownloadReport, FileFailure, RunControl, Verify,
 };
 pub use job::{
-    DownloadResult, JobInfo, JobOutputsOptions, MultiJobDownloadResult, MultipleJobsOptions, PathOptions,
-    download_job_outputs, download_multiple_jobs,
+    DownloadResult, JobDownloadResult, JobInfo, JobOutputsOptions, MultiJobDownloadResult,
+    MultipleJobsOptions, PathOptions, download_job_outputs, download_multiple_jobs,
 };
 pub use manifests::{
     DownloadedManifest, ManifestDownloadMetadata, ManifestSelection, discover_output_manifests,

@@ -2,7 +2,7 @@
 
 mod hazards;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -150,6 +150,17 @@ pub struct PlannedFileRow {
     pub job_id: Option<String>,
 }
 
+/// What a plan holds of one job. A file that a later job wrote too is that job's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// Files to be on disk in the end.
+    pub file_count: usize,
+    /// Bytes of them.
+    pub total_size: u64,
+    /// Files that have no place.
+    pub unmapped_count: usize,
+}
+
 /// Something that a diff deletes; done only where deletions are asked for, files before directories.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -293,12 +304,22 @@ impl DownloadPlan {
         rows.iter().map(row).collect()
     }
 
-    /// The jobs that have files without a place.
-    pub fn jobs_with_unmapped(&self) -> BTreeSet<&str> {
-        self.unmapped
-            .iter()
-            .filter_map(|&(source, _)| self.sources[source as usize].job_id.as_deref())
-            .collect()
+    /// What the plan holds of each job, by job id.
+    pub fn jobs(&self) -> BTreeMap<&str, PlannedJob> {
+        let mut jobs: BTreeMap<&str, PlannedJob> = BTreeMap::new();
+        let job_id = |source: u32| self.sources[source as usize].job_id.as_deref();
+        for place in &self.files {
+            let Some(job) = job_id(place.source) else { continue };
+            let resolved = &self.sources[place.source as usize].resolved;
+            let size = resolved.manifest().size(resolved.file_index(place.row as usize));
+            let job = jobs.entry(job).or_default();
+            job.file_count += 1;
+            job.total_size = job.total_size.saturating_add(size.unwrap_or(0));
+        }
+        for job in self.unmapped.iter().filter_map(|&(source, _)| job_id(source)) {
+            jobs.entry(job).or_default().unmapped_count += 1;
+        }
+        jobs
     }
 
     /// The hazards from `offset` on, at most `limit` of them.

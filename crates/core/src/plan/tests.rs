@@ -114,6 +114,18 @@ fn one_content_at_many_places_is_one_object() {
 }
 
 #[test]
+fn a_file_that_two_jobs_wrote_is_the_later_ones() {
+    let of = |job: &str, time| PlanSource {
+        job_id: Some(job.into()),
+        ..source(manifest(&[("x", HASH_A), ("../y", HASH_B), (job, HASH_A)]), "/a", time)
+    };
+    let plan = posix(vec![of("job-1", 1), of("job-2", 2)]);
+    let jobs: Vec<_> =
+        plan.jobs().into_iter().map(|(id, job)| (id, job.file_count, job.unmapped_count)).collect();
+    assert_eq!(jobs, [("job-1", 1, 1), ("job-2", 2, 1)]);
+}
+
+#[test]
 fn a_path_that_leaves_its_root_is_never_downloaded() {
     for path in ["../x", "/etc/passwd", "a/../../x", ".."] {
         let plan = posix(vec![source(manifest(&[(path, HASH_A)]), "/a", 1)]);
