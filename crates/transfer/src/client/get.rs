@@ -1,6 +1,7 @@
-//! Gets one object: its metadata, and its body in pieces, continued where a connection breaks off.
+//! Gets one object or a range of it: its metadata, and its body in pieces, continued where a connection breaks off.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::UNIX_EPOCH;
 
 use bytes::Bytes;
@@ -21,8 +22,13 @@ pub struct ObjectReader<'a> {
     key: String,
     /// The first answer's: a continuation must be of the same object.
     etag: Option<String>,
+    /// The whole object's.
     length: Option<u64>,
+    /// Where to stop; without a range, the object's end.
+    end: Option<u64>,
+    ranged: bool,
     response: Response,
+    /// The number of the byte that comes next.
     position: u64,
     /// Bytes that a service sends again although it was asked for a range.
     to_drop: u64,
@@ -35,16 +41,52 @@ impl Client {
     /// # Errors
     /// `NOT_FOUND`, `ACCESS_DENIED`, `CREDENTIALS`, `THROTTLED`, `NETWORK`, `TIMEOUT`.
     pub async fn get(&self, key: &str) -> Result<ObjectReader<'_>> {
-        let exchange = Exchange { action: Action::Get(key), key, query: "", from: None };
+        let exchange = Exchange { action: Action::Get(key), key, query: "", range: None, if_match: None };
         let response = self.send(&exchange).await?;
+        let length = response.content_length();
         Ok(ObjectReader {
             client: self,
             key: key.into(),
             etag: header(&response, ETAG.as_str()),
-            length: response.content_length(),
+            length,
+            end: length,
+            ranged: false,
             response,
             position: 0,
             to_drop: 0,
+            attempts: 1,
+        })
+    }
+
+    /// Begins to read some bytes of an object, which must have the ETag where one is given; [`has_changed`] tells
+    /// that it has another.
+    pub(crate) async fn get_range(
+        &self,
+        key: &str,
+        range: Range<u64>,
+        etag: Option<&str>,
+    ) -> Result<ObjectReader<'_>> {
+        let bounds = Some((range.start, Some(range.end)));
+        let exchange = Exchange { action: Action::Get(key), key, query: "", range: bounds, if_match: etag };
+        let response = self.send(&exchange).await?;
+        let found = header(&response, ETAG.as_str());
+        if etag.is_some() && found.as_deref() != etag {
+            return Err(changed(self, key));
+        }
+        let length = match header(&response, CONTENT_RANGE.as_str()) {
+            Some(range) => whole_length(&range),
+            None => response.content_length(),
+        };
+        Ok(ObjectReader {
+            client: self,
+            key: key.into(),
+            etag: found,
+            length,
+            end: Some(range.end),
+            ranged: true,
+            to_drop: bytes_before(&response, range.start),
+            response,
+            position: range.start,
             attempts: 1,
         })
     }
@@ -54,6 +96,15 @@ impl ObjectReader<'_> {
     /// The whole body's length in bytes, if the service says it.
     pub fn length(&self) -> Option<u64> {
         self.length
+    }
+
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What tells this version of the object from others.
+    pub(crate) fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
     }
 
     /// The user's metadata, names in lower case without `x-amz-meta-`.
@@ -88,14 +139,18 @@ impl ObjectReader<'_> {
                 Ok(Some(mut chunk)) => {
                     let repeated = self.to_drop.min(chunk.len() as u64);
                     self.to_drop -= repeated;
-                    let chunk = chunk.split_off(repeated as usize);
+                    let mut chunk = chunk.split_off(repeated as usize);
                     if chunk.is_empty() {
                         continue;
                     }
+                    if let Some(end) = self.end {
+                        // A service that ignores the range sends more than was wanted.
+                        chunk.truncate(usize::try_from(end - self.position).unwrap_or(usize::MAX));
+                    }
                     self.position += chunk.len() as u64;
-                    return Ok(Some(chunk));
+                    return Ok((!chunk.is_empty()).then_some(chunk));
                 }
-                Ok(None) if self.length.is_none_or(|length| self.position >= length) => return Ok(None),
+                Ok(None) if self.end.is_none_or(|end| self.position >= end) => return Ok(None),
                 Ok(None) => {
                     let missing = Error::new(
                         ErrorCode::Network,
@@ -140,29 +195,26 @@ impl ObjectReader<'_> {
             return Err(error);
         }
         self.attempts += 1;
+        let wanted = self.ranged || self.position > 0;
         let exchange = Exchange {
             action: Action::Get(&self.key),
             key: &self.key,
             query: "",
-            from: (self.position > 0).then_some((self.position, etag)),
+            range: wanted.then_some((self.position, self.end.filter(|_| self.ranged))),
+            if_match: Some(etag),
         };
         let response = self.client.send(&exchange).await?;
         if header(&response, ETAG.as_str()).as_ref() != Some(etag) {
-            return Err(Error::new(
-                ErrorCode::Network,
-                format!("{} changed while it was read. Try again.", self.place()),
-            )
-            .with("bucket", self.client.settings.bucket.as_str())
-            .with("key", self.key.as_str()));
+            return Err(self.changed());
         }
-        self.to_drop = if response.status() == StatusCode::PARTIAL_CONTENT {
-            let first = header(&response, CONTENT_RANGE.as_str()).and_then(|range| range_start(&range));
-            self.position - first.unwrap_or(self.position).min(self.position)
-        } else {
-            self.position
-        };
+        self.to_drop = bytes_before(&response, self.position);
         self.response = response;
         Ok(())
+    }
+
+    /// That the object is another than before.
+    pub(crate) fn changed(&self) -> Error {
+        changed(self.client, &self.key)
     }
 
     fn place(&self) -> String {
@@ -172,6 +224,33 @@ impl ObjectReader<'_> {
 
 fn header(response: &Response, name: &str) -> Option<String> {
     Some(response.headers().get(name)?.to_str().ok()?.to_owned())
+}
+
+fn changed(client: &Client, key: &str) -> Error {
+    let bucket = &client.settings.bucket;
+    Error::new(ErrorCode::Network, format!("s3://{bucket}/{key} changed while it was read. Try again."))
+        .with("bucket", bucket.as_str())
+        .with("key", key)
+        .with("status", StatusCode::PRECONDITION_FAILED.as_u16())
+}
+
+/// Whether an error says that the object is another than the one that was asked for before.
+pub(crate) fn has_changed(error: &Error) -> bool {
+    error.details.get("status").is_some_and(|status| *status == StatusCode::PRECONDITION_FAILED.as_u16())
+}
+
+/// How many bytes an answer begins before `position`: all of them, if it is the whole object.
+fn bytes_before(response: &Response, position: u64) -> u64 {
+    if response.status() != StatusCode::PARTIAL_CONTENT {
+        return position;
+    }
+    let first = header(response, CONTENT_RANGE.as_str()).and_then(|range| range_start(&range));
+    position - first.unwrap_or(position).min(position)
+}
+
+/// The object's length in `bytes 5-9/10`.
+fn whole_length(content_range: &str) -> Option<u64> {
+    content_range.rsplit('/').next()?.parse().ok()
 }
 
 /// The first byte's number in `bytes 5-9/10`.
@@ -184,8 +263,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_range_tells_its_first_byte() {
-        assert_eq!(range_start("bytes 5-9/10"), Some(5));
+    fn a_content_range_tells_its_first_byte_and_the_whole_length() {
+        assert_eq!((range_start("bytes 5-9/10"), whole_length("bytes 5-9/10")), (Some(5), Some(10)));
+        assert_eq!((range_start("bytes 5-9/*"), whole_length("bytes 5-9/*")), (Some(5), None));
         assert_eq!(range_start("bytes */10"), None);
     }
 }

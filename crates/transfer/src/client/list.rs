@@ -43,7 +43,8 @@ impl Client {
             parameters.insert(0, ("continuation-token", token));
         }
         let query = query(&parameters);
-        let exchange = Exchange { action: Action::List(prefix), key: "", query: &query, from: None };
+        let exchange =
+            Exchange { action: Action::List(prefix), key: "", query: &query, range: None, if_match: None };
         let mut attempt = 1;
         loop {
             let error = match self.send(&exchange).await?.bytes().await {

@@ -24,8 +24,10 @@ pub(crate) struct Exchange<'a> {
     pub key: &'a str,
     /// Already encoded, in the order of the names.
     pub query: &'a str,
-    /// The first byte wanted, and the ETag that the object must still have.
-    pub from: Option<(u64, &'a str)>,
+    /// The first byte wanted, and the one after the last; without that, all up to the end.
+    pub range: Option<(u64, Option<u64>)>,
+    /// The ETag that the object must still have.
+    pub if_match: Option<&'a str>,
 }
 
 /// What may be put right once for a request, since doing it twice would lead in a circle.
@@ -96,8 +98,12 @@ impl Client {
         if let Some(owner) = &self.bucket_owner {
             headers.insert("x-amz-expected-bucket-owner", owner.clone());
         }
-        if let Some((first, etag)) = exchange.from {
-            headers.insert(RANGE, HeaderValue::try_from(format!("bytes={first}-")).map_err(impossible)?);
+        if let Some((first, end)) = exchange.range {
+            let last = end.map(|end| (end - 1).to_string()).unwrap_or_default();
+            headers
+                .insert(RANGE, HeaderValue::try_from(format!("bytes={first}-{last}")).map_err(impossible)?);
+        }
+        if let Some(etag) = exchange.if_match {
             headers.insert(IF_MATCH, HeaderValue::try_from(etag).map_err(impossible)?);
         }
         sign(&mut request, credentials, region, self.now())?;

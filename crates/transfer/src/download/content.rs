@@ -13,19 +13,20 @@ const BUFFER: usize = 256 * 1024;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Part {
     pub hash: String,
-    /// Bytes, where the manifest tells.
-    pub size: Option<u64>,
+    /// Bytes.
+    pub size: u64,
 }
 
 /// The parts of a file, in order; `None` for a symbolic link.
 pub(crate) fn parts(file: &PlannedFile<'_>) -> Option<Vec<Part>> {
+    // No manifest is accepted that keeps a file's size to itself.
+    let size = file.size.unwrap_or_default();
     match &file.content {
-        Content::Object { hash } => Some(vec![Part { hash: hash.clone(), size: file.size }]),
+        Content::Object { hash } => Some(vec![Part { hash: hash.clone(), size }]),
         Content::Chunks { hashes, chunk_size } => {
             let part = |(index, hash): (usize, &String)| {
                 let before = chunk_size.saturating_mul(index as u64);
-                let size = file.size.map(|size| size.saturating_sub(before).min(*chunk_size));
-                Part { hash: hash.clone(), size }
+                Part { hash: hash.clone(), size: size.saturating_sub(before).min(*chunk_size) }
             };
             Some(hashes.iter().enumerate().map(part).collect())
         }
@@ -44,7 +45,7 @@ pub(crate) fn has_parts(path: &Path, parts: &[Part]) -> io::Result<bool> {
     for (number, part) in parts.iter().enumerate() {
         let is_last = number + 1 == parts.len();
         // The last takes all there is, so that a longer file does not pass.
-        let mut left = if is_last { u64::MAX } else { part.size.unwrap_or(u64::MAX) };
+        let mut left = if is_last { u64::MAX } else { part.size };
         let mut hasher = Xxh3::new();
         while left > 0 {
             let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));

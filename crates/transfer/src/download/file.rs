@@ -1,10 +1,10 @@
 //! One file's way to the disk: a temporary file beside the target, its times, and its place.
 
-use std::fs::{self, File, FileTimes, OpenOptions};
+use std::fs::{self, File, FileTimes, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusty_attachments_core::Result;
@@ -17,6 +17,8 @@ const ENDING: &str = ".rusty-attachments.part";
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 /// How much of a target's name its temporary file repeats, for whoever sees it there.
 const REPEATED: usize = 40;
+/// The origin of a file that a later run continues.
+const LASTING: &str = "resume";
 const MOST_COPIES: u32 = 10_000;
 
 /// How a finished file takes its place.
@@ -32,36 +34,37 @@ pub(crate) enum Placement<'a> {
 pub(crate) struct TempFile {
     path: PathBuf,
     file: File,
-    placed: bool,
+    /// Whether it has got its place, or stays for a later run.
+    settled: AtomicBool,
 }
 
 impl TempFile {
     pub(crate) fn create(target: &Path, runnable: bool) -> Result<Self> {
         let path = target.with_file_name(temporary_name(target));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            // The umask takes its bits off these, as for any new file.
-            options.mode(if runnable { 0o777 } else { 0o666 });
-        }
-        #[cfg(not(unix))]
-        let _ = runnable;
-        let file = options.open(&path).at("create a temporary file for", target)?;
-        Ok(Self { path, file, placed: false })
+        let file =
+            writing(runnable).create_new(true).open(&path).at("create a temporary file for", target)?;
+        Ok(Self::of(path, file))
     }
 
-    pub(crate) fn file(&mut self) -> &mut File {
-        &mut self.file
+    pub(crate) fn of(path: PathBuf, file: File) -> Self {
+        Self { path, file, settled: AtomicBool::new(false) }
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8], target: &Path) -> Result<()> {
-        self.file.write_all(bytes).at("write", target)
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8], target: &Path) -> Result<()> {
+        (&self.file).write_all(bytes).at("write", target)
+    }
+
+    /// Lets the file stay although it has not got its place.
+    pub(crate) fn leave(&self) {
+        self.settled.store(true, Ordering::Relaxed);
     }
 
     /// Gives the file its time, in microseconds since 1970, and its name. `false` if it was there already.
-    pub(crate) fn place(mut self, target: &Path, mtime: Option<i64>, how: &Placement<'_>) -> Result<bool> {
+    pub(crate) fn place(&self, target: &Path, mtime: Option<i64>, how: &Placement<'_>) -> Result<bool> {
         if let Some(mtime) = mtime {
             set_mtime(&self.file, mtime).at("set the time of", target)?;
         }
@@ -82,18 +85,33 @@ impl TempFile {
                 }
             }
         }
-        self.placed = true;
+        self.settled.store(true, Ordering::Relaxed);
         Ok(true)
     }
 }
 
 impl Drop for TempFile {
     fn drop(&mut self) {
-        if !self.placed {
+        if !*self.settled.get_mut() {
             // Should this fail, a later run sweeps the file.
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// How a file of ours is opened, with the mode that any new file gets.
+pub(crate) fn writing(runnable: bool) -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // The umask takes its bits off these.
+        options.mode(if runnable { 0o777 } else { 0o666 });
+    }
+    #[cfg(not(unix))]
+    let _ = runnable;
+    options
 }
 
 /// `name.ext`, `name (1).ext`, `name (2).ext` …
@@ -142,10 +160,19 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 /// A name in the target's directory that is ours to see, and tells which process of which system made it.
 pub(crate) fn temporary_name(target: &Path) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    name_with_origin(target, &format!("{:016x}-{:x}-{count:x}", system(), std::process::id()))
+}
+
+/// A name in the target's directory that every run finds again.
+pub(crate) fn lasting_name(target: &Path, identity: u128) -> String {
+    name_with_origin(target, &format!("{LASTING}-{identity:032x}"))
+}
+
+fn name_with_origin(target: &Path, origin: &str) -> String {
     let name = target.file_name().unwrap_or_default().to_string_lossy();
     let short = &name[..name.floor_char_boundary(REPEATED)];
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!(".{short}.{:016x}-{:x}-{count:x}{ENDING}", system(), std::process::id())
+    format!(".{short}.{origin}{ENDING}")
 }
 
 /// Removes what dead runs left in a directory. What cannot be removed does no harm.
@@ -161,10 +188,15 @@ pub(crate) fn sweep(directory: &Path) {
             let modified = entry.metadata().and_then(|metadata| metadata.modified());
             modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > STALE))
         };
-        if is_dead(origin) || old() {
+        if is_dead(origin) || old() && !is_locked(&entry.path()) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether a run has the file in its hands, however long it has waited for more to write.
+fn is_locked(path: &Path) -> bool {
+    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 fn is_dead(origin: &str) -> bool {
@@ -219,7 +251,7 @@ mod tests {
     #[test]
     fn a_file_that_never_gets_its_place_goes_away() {
         let home = home("drop");
-        let mut temp = TempFile::create(&home.join("a"), false).unwrap();
+        let temp = TempFile::create(&home.join("a"), false).unwrap();
         temp.write(b"half", &home.join("a")).unwrap();
         assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
         drop(temp);

@@ -1,17 +1,24 @@
 //! Carries out a plan: looks what is there, fetches the rest, each object once, and counts what became of it.
 
+mod assembly;
 mod check;
 mod content;
 mod deletion;
 mod directory;
 mod disk;
 mod file;
+mod large;
+mod layout;
 mod link;
 mod object;
 mod options;
+mod partial;
+mod positioned;
+mod queue;
 mod space;
+mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result};
@@ -62,6 +69,10 @@ pub(crate) struct Run {
     root_prefix: String,
     options: DownloadOptions,
     cancel: CancellationToken,
+    /// The caller's.
+    stop: CancellationToken,
+    /// What ended the run for all files.
+    ended_by: OnceLock<ErrorCode>,
     directories: Directories,
     progress: Arc<Progress>,
     /// See [`PLACING`].
@@ -77,6 +88,16 @@ impl Run {
     async fn placing<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
         let _permit = self.placing.acquire().await.map_err(|_| cancelled())?;
         blocking(work).await
+    }
+
+    /// Whether a file that failed so is kept as far as it came. Who cancels wants nothing to be left.
+    fn is_to_be_continued(&self, error: &Error) -> bool {
+        let code = if error.code == ErrorCode::Cancelled { self.ended_by.get() } else { Some(&error.code) };
+        let is_for_now = |code: &ErrorCode| {
+            use ErrorCode::{Credentials, Network, Throttled, Timeout};
+            matches!(code, Network | Timeout | Throttled | Credentials)
+        };
+        code.is_some_and(is_for_now) && !self.stop.is_cancelled()
     }
 
     async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -117,6 +138,8 @@ pub(crate) async fn download(
         options: options.clone(),
         // Apart from the caller's, so that a failure can stop this run alone.
         cancel: cancel.child_token(),
+        stop: cancel.clone(),
+        ended_by: OnceLock::new(),
         directories: Directories::default(),
         progress: progress.clone(),
         placing: Semaphore::new(PLACING),
@@ -154,16 +177,14 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
         let checked = move || space::check(&run.plan, &wanted, &run.options).map(|()| wanted);
         blocking(checked).await??
     };
-    let (links, mut wanted): (Vec<u32>, Vec<u32>) =
+    let (links, wanted): (Vec<u32>, Vec<u32>) =
         wanted.into_iter().partition(|&index| run.file(index).object.is_none());
-    wanted.sort_by_key(|&index| run.file(index).object);
-    let objects = wanted.chunk_by(|&a, &b| run.file(a).object == run.file(b).object);
     Pace::new(concurrency)
         .run(
-            objects,
-            |files| object::memory(run.file(files[0]).size),
+            queue::jobs(run, wanted),
+            |job| job.memory(run),
             || run.client.throttles(),
-            |files| object::fetch(run.clone(), files.to_vec()),
+            |job| job.run(run.clone()),
             |outcomes| tally.record(&outcomes),
         )
         .await;
@@ -262,6 +283,7 @@ impl<'a> Tally<'a> {
             return;
         }
         if self.run.options.fail_fast || concerns_all(&error) {
+            let _ = self.run.ended_by.set(error.code);
             self.run.cancel.cancel();
             self.fatal = Some(error);
             return;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use rusty_attachments_core::{DownloadPlan, ErrorCode, Result};
 
 use super::disk::path_error;
-use super::{ConflictResolution, DownloadOptions};
+use super::layout::LARGE;
+use super::{ConflictResolution, DownloadOptions, partial};
 
 /// Refuses what would fill a disk. A disk that does not tell its room is trusted.
 pub(crate) fn check(plan: &DownloadPlan, files: &[u32], options: &DownloadOptions) -> Result<()> {
@@ -17,6 +18,7 @@ pub(crate) fn check(plan: &DownloadPlan, files: &[u32], options: &DownloadOption
         let replaced = || fs::symlink_metadata(file.local_path).map_or(0, |metadata| metadata.len());
         let size = file.size.unwrap_or(0);
         let need = if replaces { size.saturating_sub(replaced()) } else { size };
+        let need = if size > LARGE { need.saturating_sub(partial::held(&file)) } else { need };
         *by_root.entry(file.local_root).or_default() += need;
     }
     let mut by_disk: HashMap<u64, (PathBuf, u64)> = HashMap::new();
