@@ -173,25 +173,33 @@ fn is_reserved(part: &str) -> bool {
 pub(super) fn files_as_directories(merge: &Merge<'_>, format: PathFormat) -> Vec<(Place, Place)> {
     let mut clashes = Vec::new();
     let mut known: HashSet<&str> = HashSet::new();
-    let mut last = "";
+    let mut last = None;
     for &place in &merge.slots {
         let resolved = &merge.sources[place.source as usize].resolved;
         if resolved.is_deleted(place.row as usize) {
             continue;
         }
-        let (mut path, root) = (path_of(merge.sources, place), resolved.local_root(place.row as usize));
-        while let Some((parent, _)) = path.rsplit_once(format.separator()) {
-            // Whoever knows a directory knows those above it, and a file's neighbours share its directory.
-            if parent.len() < root.len() || parent == last || !known.insert(parent) {
+        let directory = parent(path_of(merge.sources, place), format);
+        // A file's neighbours share its directory.
+        if directory == last {
+            continue;
+        }
+        last = directory;
+        let root = resolved.local_root(place.row as usize);
+        for directory in std::iter::successors(directory, |path| parent(path, format)) {
+            // Whoever knows a directory knows those above it.
+            if directory.len() < root.len() || !known.insert(directory) {
                 break;
             }
-            path = parent;
-            let holder = merge.holder(parent);
+            let holder = merge.holder(directory);
             let is_live =
                 |file: &Place| !merge.sources[file.source as usize].resolved.is_deleted(file.row as usize);
             clashes.extend(holder.filter(is_live).map(|file| (file, place)));
         }
-        last = path_of(merge.sources, place).rsplit_once(format.separator()).map_or("", |(parent, _)| parent);
     }
     clashes
+}
+
+fn parent(path: &str, format: PathFormat) -> Option<&str> {
+    path.rsplit_once(format.separator()).map(|(parent, _)| parent)
 }
