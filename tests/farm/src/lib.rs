@@ -26,9 +26,11 @@ mod signed;
 mod store;
 mod tls;
 mod wire;
+mod work;
 
 pub use access::{ACCOUNT_ID, Credentials};
 pub use farm::{Farm, FarmError, FarmOptions, REGION};
 pub use object::Object;
 pub use requests::RequestRecord;
 pub use rule::{Effect, Often, Requests, Rule};
+pub use work::{Work, WorkError};

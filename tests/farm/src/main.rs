@@ -1,10 +1,12 @@
 //! `farm`: the embedded farm as a program, for tests and demos in other languages.
 
 use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use rusty_attachments_farm::outputs::QueueLocation;
 use rusty_attachments_farm::show::{FRAMES, HEIGHT, Show, WIDTH};
-use rusty_attachments_farm::{Farm, FarmOptions, REGION};
+use rusty_attachments_farm::{Farm, FarmOptions, REGION, Work};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -13,15 +15,18 @@ const BUCKET: &str = "farm-attachments";
 const HELP: &str = "\
 An S3 server for tests, on 127.0.0.1 only, with everything in memory.
 
-Usage: farm [--show] [--port <PORT>]
+Usage: farm [--show] [--work <NAME:FILES:BYTES[:TASKS]>]... [--tls] [--port <PORT>]
 
   --show         fill the farm with a rendered job to download
+  --work <...>   add a job of so many files, each so long, over so many tasks (default: one)
+  --tls          speak TLS, with a certificate authority made for this run
   --port <PORT>  listen on this port (default: a free one)
   --help         print this
 
 Once ready, it prints one line of JSON that says how to reach it: endpoint, region, credentials,
-bucket and, with --show, what the job's ids are and how its storage profile looks. It runs until
-its standard input closes, so that it never outlives the program that started it.
+bucket and, with --show, what the job's ids are and how its storage profile looks; with --work,
+each job's ids under its name; with --tls, the path of the certificate to trust. It runs until its
+standard input closes, so that it never outlives the program that started it.
 
 Example:
 
@@ -29,10 +34,15 @@ Example:
   {\"endpoint\":\"http://127.0.0.1:40521\",\"region\":\"us-west-2\",\"credentials\":{...},...}
   $ curl -s http://127.0.0.1:40521/_farm/requests            # what was asked so far, unsigned
   $ curl -s -X DELETE http://127.0.0.1:40521/_farm/requests  # forget it
+  $ curl -s -T - http://127.0.0.1:40521/_farm/rules <<< '[{\"effect\":{\"delay\":{\"milliseconds\":30}}}]'
+  $ curl -s -X DELETE http://127.0.0.1:40521/_farm/rules     # as fast as it can again
 ";
 
+#[derive(Default)]
 struct Arguments {
     show: bool,
+    works: Vec<Work>,
+    tls: bool,
     port: u16,
 }
 
@@ -63,11 +73,16 @@ fn main() -> ExitCode {
 }
 
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
-    let mut parsed = Arguments { show: false, port: 0 };
+    let mut parsed = Arguments::default();
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--show" => parsed.show = true,
+            "--tls" => parsed.tls = true,
+            "--work" => {
+                let work = arguments.next().ok_or("--work needs NAME:FILES:BYTES[:TASKS]")?;
+                parsed.works.push(work.parse().map_err(|problem| format!("{problem}"))?);
+            }
             "--port" => {
                 let port = arguments.next().and_then(|port| port.parse().ok());
                 parsed.port = port.ok_or("--port needs a number from 0 to 65535")?;
@@ -83,6 +98,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let farm = Farm::start_with(FarmOptions {
         port: arguments.port,
+        tls: arguments.tls,
         buckets: vec![BUCKET.to_owned()],
         ..FarmOptions::default()
     })
@@ -92,6 +108,19 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
         let show = Show::render(Show::default_location(BUCKET));
         show.store_in(&farm);
         introduce_show(&mut introduction, &show);
+    }
+    if !arguments.works.is_empty() {
+        let location = Show::default_location(BUCKET);
+        introduce_queue(&mut introduction, &location);
+        for work in &arguments.works {
+            work.store_in(&farm, &location);
+            introduction["works"][&work.name] =
+                json!({ "jobId": work.job_id(), "rootPath": work.root().path });
+        }
+    }
+    let certificate = CertificateFile::write(&farm)?;
+    if let Some(CertificateFile(path)) = &certificate {
+        introduction["caBundle"] = json!(path);
     }
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{introduction}")?;
@@ -123,15 +152,40 @@ fn introduce_show(introduction: &mut Value, show: &Show) {
             "fileCount": show.final_files(root).len(),
         })
     });
-    introduction["rootPrefix"] = json!(show.location.root_prefix);
-    introduction["farmId"] = json!(show.location.farm_id);
-    introduction["queueId"] = json!(show.location.queue_id);
+    introduce_queue(introduction, &show.location);
     introduction["jobId"] = json!(show.job_id);
     introduction["jobName"] = json!(show.job_name);
     introduction["stepId"] = json!(show.step_id);
     introduction["jobStorageProfile"] = json!(show.storage_profile);
     introduction["assetRoots"] = json!(roots);
     introduction["frames"] = json!({ "count": FRAMES, "width": WIDTH, "height": HEIGHT });
+}
+
+fn introduce_queue(introduction: &mut Value, location: &QueueLocation) {
+    introduction["rootPrefix"] = json!(location.root_prefix);
+    introduction["farmId"] = json!(location.farm_id);
+    introduction["queueId"] = json!(location.queue_id);
+}
+
+/// The farm's certificate as a file, which is what other programs take; removed with the farm.
+struct CertificateFile(PathBuf);
+
+impl CertificateFile {
+    fn write(farm: &Farm) -> io::Result<Option<Self>> {
+        let Some(pem) = farm.ca_pem() else {
+            return Ok(None);
+        };
+        let path = std::env::temp_dir().join(format!("rusty-attachments-farm-{}.pem", std::process::id()));
+        std::fs::write(&path, pem)?;
+        Ok(Some(Self(path)))
+    }
+}
+
+impl Drop for CertificateFile {
+    fn drop(&mut self) {
+        // It is public, and in a folder for what may be lost.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Returns when standard input ends or a signal asks for the end.

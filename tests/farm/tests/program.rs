@@ -56,8 +56,24 @@ fn with_the_show_it_says_which_job_to_download() {
 }
 
 #[test]
+fn with_works_it_names_their_jobs_and_with_tls_what_to_trust() {
+    let (mut program, introduction) = start(&["--work", "small:3:5", "--work", "b:4:1:2", "--tls"]);
+    assert!(introduction["works"]["small"]["jobId"].as_str().unwrap().starts_with("job-"));
+    assert_eq!(introduction["works"]["b"]["rootPath"], "/mnt/work/b");
+    assert!(introduction["queueId"].is_string());
+    assert!(introduction["endpoint"].as_str().unwrap().starts_with("https://127.0.0.1:"));
+    let certificate = introduction["caBundle"].as_str().unwrap();
+    assert!(std::fs::read_to_string(certificate).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    drop(program.stdin.take());
+    assert!(ends_in_time(&mut program));
+    assert!(!std::fs::exists(certificate).unwrap());
+}
+
+#[test]
 fn arguments_that_do_not_exist_are_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_farm")).arg("--shwo").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("--shwo"));
+    let output = Command::new(env!("CARGO_BIN_EXE_farm")).args(["--work", "a:b"]).output().unwrap();
+    assert!(String::from_utf8(output.stderr).unwrap().contains("a:b"));
 }
