@@ -1,0 +1,339 @@
+//! Large files: fetched by ranges, proven as a whole, and continued where an earlier run stopped.
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{BUCKET, MTIME, ROOT, Scene};
+use rusty_attachments_core::{ErrorCode, Result};
+use rusty_attachments_farm::outputs::{content_hash, output_manifest_key};
+use rusty_attachments_farm::{Effect, Object, Often, Requests, Rule};
+use rusty_attachments_transfer::{
+    CancellationToken, Concurrency, Credentials, CredentialsSource, DownloadOrchestrator, DownloadResult,
+    RunControl, download_job_outputs,
+};
+use serde_json::json;
+
+const MIB: usize = 1024 * 1024;
+
+/// Three ranges: two of 8 MiB and a rest.
+fn body(seed: u32) -> Vec<u8> {
+    let word = |i: u32| (i ^ seed).wrapping_mul(2_654_435_761).to_le_bytes();
+    (0..(17 * MIB / 4) as u32).flat_map(word).chain([7; 5]).collect()
+}
+
+fn ranged() -> Requests {
+    Requests { ranged: Some(true), ..Requests::with_key("/Data/") }
+}
+
+/// What was asked for since the last `clear_requests`; empty for a whole object.
+fn ranges(scene: &Scene) -> Vec<String> {
+    let content = scene
+        .farm
+        .requests()
+        .into_iter()
+        .filter(|request| request.key.iter().any(|key| key.contains("/Data/")));
+    let mut ranges: Vec<_> = content.map(|request| request.range.unwrap_or_default()).collect();
+    ranges.sort();
+    ranges
+}
+
+/// One range after another, so that a test knows which one meets a rule.
+async fn one_by_one(scene: &Scene) -> Result<DownloadResult> {
+    scene.farm.clear_requests();
+    scene.download_with(json!({"concurrency": 1})).await
+}
+
+fn leftovers(scene: &Scene) -> Vec<PathBuf> {
+    let names = scene.tree().into_keys().filter(|name| name.ends_with(".rusty-attachments.part"));
+    names.map(|name| scene.path(&name)).collect()
+}
+
+/// A run whose credentials end before the last range.
+async fn interrupted(scene: &Scene) {
+    scene
+        .farm
+        .set_rules(vec![Rule::new(Effect::refuse(400, "ExpiredToken")).on(ranged()).often(Often::After(2))]);
+    assert_eq!(one_by_one(scene).await.unwrap_err().code, ErrorCode::Credentials);
+    scene.farm.set_rules(Vec::new());
+}
+
+#[tokio::test]
+async fn a_large_file_is_fetched_by_ranges_and_lands_whole() {
+    let scene = Scene::new("ranges").await;
+    let (large, other) = (body(1), body(2));
+    scene.add(
+        0,
+        1,
+        &[("deep/large.exr", &large), ("copy.exr", &large), ("other.exr", &other), ("small", b"s")],
+    );
+    let result = scene.download().await;
+    assert_eq!((result.stats.objects_fetched, result.stats.files_transferred), (3, 4));
+    assert_eq!(
+        ranges(&scene),
+        [
+            "",
+            "bytes=0-8388607",
+            "bytes=0-8388607",
+            "bytes=16777216-17825796",
+            "bytes=16777216-17825796",
+            "bytes=8388608-16777215",
+            "bytes=8388608-16777215"
+        ]
+    );
+    let tree = scene.tree();
+    assert!(tree.len() == 4 && tree["deep/large.exr"] == large && tree["copy.exr"] == large);
+    assert!(tree["other.exr"] == other && tree["small"] == b"s");
+    let modified = fs::metadata(scene.path("deep/large.exr")).unwrap().modified().unwrap();
+    assert_eq!(modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64, MTIME * 1_000);
+}
+
+#[tokio::test]
+async fn chunks_of_a_newer_manifest_are_fetched_by_ranges_too() {
+    let scene = Scene::new("chunks").await;
+    let chunks = [body(1), body(2), b"the rest".to_vec()];
+    for chunk in &chunks {
+        scene.farm.put_object(BUCKET, &scene.content_key(chunk), Object::new(chunk.clone()));
+    }
+    let whole = chunks.concat();
+    let manifest = json!({
+        "specificationVersion": "relative-manifest-snapshot-beta-2025-12",
+        "hashAlg": "xxh128", "totalSize": whole.len(), "fileChunkSizeBytes": chunks[0].len(), "dirs": [],
+        "files": [{
+            "name": "chunked", "chunkhashes": chunks.each_ref().map(|chunk| content_hash(chunk)),
+            "size": whole.len(), "mtime": MTIME,
+        }],
+    });
+    let key = output_manifest_key(&scene.location, &scene.action(0, 1), &common::root());
+    scene.farm.put_object(BUCKET, &key, Object::new(manifest.to_string()).with_metadata("asset-root", ROOT));
+    // The second chunk's middle range is damaged, so that one chunk alone is fetched again.
+    scene.farm.set_rules(vec![Rule::new(Effect::WrongBytes).on(ranged()).often(Often::EveryNth(5))]);
+    let result = one_by_one(&scene).await.unwrap();
+    assert!(result.failures.is_empty(), "{:?}", result.failures);
+    assert!(scene.tree()["chunked"] == whole);
+    assert_eq!(ranges(&scene).iter().filter(|range| range.is_empty()).count(), 2);
+}
+
+#[tokio::test]
+async fn an_object_that_changes_between_its_ranges_is_begun_again() {
+    let scene = Scene::new("torn").await;
+    let large = body(3);
+    scene.add(0, 1, &[("large", &large)]);
+    let changes = Rule::new(Effect::NewEntityTag);
+    scene.farm.set_rules(vec![changes.clone().on(ranged()).often(Often::EveryNth(2))]);
+    one_by_one(&scene).await.unwrap();
+    assert!(scene.tree()["large"] == large);
+    assert_eq!(ranges(&scene), ["", "bytes=0-8388607", "bytes=8388608-16777215"]);
+}
+
+#[tokio::test]
+async fn an_object_that_changes_all_the_time_is_given_up() {
+    let scene = Scene::new("restless").await;
+    scene.add(0, 1, &[("large", &body(4))]);
+    let data = || Requests::with_key("/Data/");
+    scene.farm.set_rules(vec![
+        Rule::new(Effect::NewEntityTag).on(data()).often(Often::EveryNth(2)),
+        Rule::new(Effect::CutBody { after_bytes: 1_000 }).on(data()),
+    ]);
+    let result = one_by_one(&scene).await.unwrap();
+    assert_eq!(result.failures[0].error.code, ErrorCode::Network);
+    assert!(result.failures[0].error.message.contains("changed while it was read"));
+    assert!(ranges(&scene).len() < 12, "{:?}", ranges(&scene));
+}
+
+#[tokio::test]
+async fn a_large_file_with_a_wrong_hash_is_fetched_once_more() {
+    let scene = Scene::new("wrong").await;
+    let large = body(5);
+    scene.add(0, 1, &[("large", &large)]);
+    scene.farm.set_rules(vec![Rule::new(Effect::WrongBytes).on(ranged()).often(Often::First(1))]);
+    one_by_one(&scene).await.unwrap();
+    assert!(scene.tree()["large"] == large);
+    assert_eq!(ranges(&scene).len(), 4);
+    fs::remove_file(scene.path("large")).unwrap();
+    scene.farm.set_rules(vec![Rule::new(Effect::WrongBytes).on(Requests::with_key("/Data/"))]);
+    let result = one_by_one(&scene).await.unwrap();
+    assert_eq!(result.failures[0].error.code, ErrorCode::HashMismatch);
+    assert!(ranges(&scene).len() == 4 && scene.tree().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_object_of_another_length_is_told_apart() {
+    for length in [8 * MIB, 17 * MIB + 4, 17 * MIB + 6] {
+        let scene = Scene::new(&format!("length-{length}")).await;
+        let large = body(6);
+        scene.add(0, 1, &[("large", &large)]);
+        scene.farm.replace_body(BUCKET, &scene.content_key(&large), vec![1; length]);
+        let result = scene.download().await;
+        assert_eq!(result.failures[0].error.code, ErrorCode::SizeMismatch);
+        assert!(scene.tree().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn very_old_large_content_is_found_under_its_bare_hash() {
+    let scene = Scene::new("old-large").await;
+    let large = body(7);
+    scene.add(0, 1, &[("large", &large)]);
+    let key = scene.content_key(&large);
+    let object = scene.farm.object(BUCKET, &key).unwrap();
+    scene.farm.remove_object(BUCKET, &key);
+    scene.farm.put_object(BUCKET, key.strip_suffix(".xxh128").unwrap(), (*object).clone());
+    one_by_one(&scene).await.unwrap();
+    assert!(scene.tree()["large"] == large);
+    assert_eq!(ranges(&scene).len(), 4, "once it is known where it is, nothing is asked for in vain");
+}
+
+#[tokio::test]
+async fn an_interrupted_run_is_continued_where_it_stopped() {
+    let scene = Scene::new("resume").await;
+    let large = body(8);
+    scene.add(0, 1, &[("large", &large), ("small", b"s")]);
+    interrupted(&scene).await;
+    assert_eq!(leftovers(&scene).len(), 1);
+    let result = one_by_one(&scene).await.unwrap();
+    assert!(result.failures.is_empty());
+    assert!(ranges(&scene).contains(&"bytes=16777216-17825796".into()));
+    assert!(!ranges(&scene).contains(&"bytes=0-8388607".into()));
+    assert!(scene.tree()["large"] == large && leftovers(&scene).is_empty());
+}
+
+#[tokio::test]
+async fn what_was_damaged_between_two_runs_is_found_out() {
+    let scene = Scene::new("resume-damaged").await;
+    let large = body(9);
+    scene.add(0, 1, &[("large", &large)]);
+    interrupted(&scene).await;
+    let part = leftovers(&scene).remove(0);
+    std::os::unix::fs::FileExt::write_all_at(
+        &fs::File::options().write(true).open(part).unwrap(),
+        b"rot",
+        99,
+    )
+    .unwrap();
+    one_by_one(&scene).await.unwrap();
+    assert!(scene.tree()["large"] == large && leftovers(&scene).is_empty());
+}
+
+#[tokio::test]
+async fn a_link_planted_in_place_of_a_part_is_not_followed() {
+    let scene = Scene::new("planted").await;
+    let large = body(10);
+    scene.add(0, 1, &[("large", &large)]);
+    interrupted(&scene).await;
+    let part = leftovers(&scene).remove(0);
+    let outside = scene.target().with_file_name("outside");
+    fs::rename(&part, &outside).unwrap();
+    let before = fs::read(&outside).unwrap();
+    std::os::unix::fs::symlink(&outside, &part).unwrap();
+    scene.download().await;
+    assert!(scene.tree()["large"] == large && fs::read(&outside).unwrap() == before);
+    fs::remove_file(&part).unwrap();
+    fs::remove_file(scene.path("large")).unwrap();
+    fs::hard_link(&outside, &part).unwrap();
+    scene.download().await;
+    assert!(scene.tree()["large"] == large && fs::read(&outside).unwrap() == before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_run_leaves_nothing_of_a_large_file() {
+    let scene = Scene::new("cancel-large").await;
+    scene.add(0, 1, &[("large", &body(11))]);
+    let stall = Effect::StallBody { after_bytes: MIB as u64, milliseconds: None };
+    scene.farm.set_rules(vec![Rule::new(stall).on(ranged()).often(Often::EveryNth(3))]);
+    let cancel = CancellationToken::new();
+    let trigger = cancel.clone();
+    let progress = move |report: rusty_attachments_transfer::TransferProgress| {
+        if report.bytes_done > 9 * MIB as u64 {
+            trigger.cancel();
+        }
+    };
+    let control = RunControl { progress: Some(Arc::new(progress)), cancel };
+    let began = std::time::Instant::now();
+    let result = download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await;
+    assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);
+    assert!(scene.tree().is_empty() && began.elapsed() < Duration::from_secs(10));
+}
+
+/// The variable that tells the test below what to do in a process of its own.
+const VICTIM: &str = "RUSTY_ATTACHMENTS_VICTIM";
+
+#[tokio::test]
+#[ignore = "is run by the test after it, to be killed"]
+async fn victim() {
+    let Ok(text) = std::env::var(VICTIM) else { return };
+    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let text = |name: &str| told[name].as_str().unwrap().to_owned();
+    let credentials = Credentials {
+        access_key_id: text("id"),
+        secret_access_key: text("secret"),
+        session_token: None,
+        expiration: None,
+    };
+    let settings = serde_json::from_value(told["s3"].clone()).unwrap();
+    let source = CredentialsSource::Static(credentials);
+    let orchestrator = DownloadOrchestrator::new(settings, source, Concurrency::Fixed(1)).unwrap();
+    let options = serde_json::from_value(told["options"].clone()).unwrap();
+    let _ = download_job_outputs(&orchestrator, &options, &RunControl::default()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_process_is_continued_by_the_next() {
+    let scene = Scene::new("killed").await;
+    let large = body(12);
+    scene.add(0, 1, &[("large", &large)]);
+    let stall = Effect::StallBody { after_bytes: 1_000, milliseconds: None };
+    scene.farm.set_rules(vec![Rule::new(stall).on(ranged()).often(Often::After(2))]);
+    let credentials = scene.credentials();
+    let told = json!({
+        "s3": scene.settings(), "id": credentials.access_key_id, "secret": credentials.secret_access_key,
+        "options": {
+            "farmId": scene.location.farm_id, "queueId": scene.location.queue_id, "jobId": scene.job_id,
+            "rootOverrides": { ROOT: scene.target() },
+        },
+    });
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "victim", "--ignored"])
+        .env(VICTIM, told.to_string())
+        .spawn()
+        .unwrap();
+    for _ in 0..600 {
+        if ranges(&scene).len() == 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(leftovers(&scene).len(), 1);
+    scene.farm.set_rules(Vec::new());
+    one_by_one(&scene).await.unwrap();
+    assert_eq!(ranges(&scene), ["bytes=16777216-17825796"]);
+    assert!(scene.tree()["large"] == large && leftovers(&scene).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_into_one_tree_both_end_right() {
+    let scene = Scene::new("two-runs").await;
+    let (large, medium) = (body(13), vec![9; 3 * MIB]);
+    let small: Vec<(String, Vec<u8>)> = (0..50).map(|n| (format!("small {n}"), vec![n; 99])).collect();
+    let mut files: Vec<(&str, &[u8])> = vec![("large", &large), ("medium", &medium)];
+    files.extend(small.iter().map(|(name, body)| (name.as_str(), body.as_slice())));
+    scene.add(0, 1, &files);
+    scene.farm.set_rules(vec![Rule::new(Effect::Delay { milliseconds: 20 })]);
+    for how in ["createCopy", "overwrite", "skip"] {
+        let options = json!({"conflictResolution": how});
+        let (a, b) = tokio::join!(scene.download_with(options.clone()), scene.download_with(options));
+        for result in [a.unwrap(), b.unwrap()] {
+            assert_eq!((result.failure_count, result.stats.files_failed), (0, 0), "{:?}", result.failures);
+        }
+        let tree = scene.tree();
+        assert_eq!(tree.len(), files.len(), "{how}: {:?}", tree.keys());
+        assert!(files.iter().all(|(name, body)| tree[*name] == *body));
+        fs::remove_dir_all(scene.target()).unwrap();
+    }
+}
