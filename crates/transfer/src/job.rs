@@ -13,11 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
 use crate::download::{Concurrency, DownloadOptions, FileFailure, RunControl, cancelled, download};
-use crate::manifests::{
-    DownloadedManifest, ManifestSelection, discover_output_manifests, download_manifests,
-};
+use crate::manifests::{DownloadedManifest, ManifestSelection, discover_all, download_manifests};
 use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
-use crate::pace::{Finished, Pace};
 use crate::progress::{Phase, Progress};
 use crate::statistics::TransferStatistics;
 
@@ -357,31 +354,12 @@ impl Work<'_> {
         })
     }
 
-    /// The manifests of all jobs, each with the number of its job. Many jobs are listed at once.
+    /// The manifests of all jobs, each with the number of its job.
     async fn discover(&self, jobs: &[Job], concurrency: Concurrency) -> Result<Vec<(usize, ListedObject)>> {
-        let client = self.orchestrator.client();
-        let mut found = Vec::new();
-        let mut failure = None;
-        let list = |number: usize| {
-            let (client, location) = (client.clone(), self.location.clone());
-            let (scope, selection) = (jobs[number].scope.clone(), jobs[number].selection.clone());
-            async move {
-                let value = discover_output_manifests(&client, &location, &scope, &selection).await;
-                Finished { bytes: 0, value: value.map(|objects| (number, objects)) }
-            }
-        };
-        let take = |listed: Result<(usize, Vec<ListedObject>)>| match listed {
-            Ok((number, objects)) => {
-                found.extend(objects.into_iter().map(|object| (number, object)));
-                true
-            }
-            Err(error) => {
-                failure.get_or_insert(error);
-                false
-            }
-        };
-        Pace::new(concurrency).run(0..jobs.len(), |_| 0, || client.throttles(), list, take).await;
-        failure.map_or(Ok(found), Err)
+        let scopes: Vec<_> = jobs.iter().map(|job| (&job.scope, &job.selection)).collect();
+        let found = discover_all(self.orchestrator.client(), &self.location, &scopes, concurrency).await?;
+        let numbered = found.into_iter().enumerate();
+        Ok(numbered.flat_map(|(job, objects)| objects.into_iter().map(move |object| (job, object))).collect())
     }
 }
 

@@ -7,6 +7,7 @@ mod blocking;
 mod client;
 mod download;
 mod job;
+mod listing;
 mod manifests;
 mod orchestrator;
 mod pace;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::blocking::blocking;
 use crate::client::Client;
 use crate::download::{Concurrency, cancelled};
+use crate::listing::list_all;
 use crate::pace::{Finished, Pace};
 use crate::progress::Progress;
 
@@ -62,20 +63,37 @@ pub struct DownloadedManifest {
 /// # Errors
 /// `INVALID_ARGUMENT` for ids that cannot be, and as [`Client::list`].
 pub async fn discover_output_manifests(
-    client: &Client,
+    client: &Arc<Client>,
     location: &ManifestLocation,
     scope: &OutputManifestScope,
     selection: &ManifestSelection,
 ) -> Result<Vec<ListedObject>> {
-    let listed = client.list(&output_manifest_prefix(location, scope)?).await?;
+    let mut found = discover_all(client, location, &[(scope, selection)], Concurrency::Auto).await?;
+    Ok(found.pop().unwrap_or_default())
+}
+
+/// The same for several scopes at once.
+pub(crate) async fn discover_all(
+    client: &Arc<Client>,
+    location: &ManifestLocation,
+    scopes: &[(&OutputManifestScope, &ManifestSelection)],
+    concurrency: Concurrency,
+) -> Result<Vec<Vec<ListedObject>>> {
+    let prefixes = scopes.iter().map(|(scope, _)| output_manifest_prefix(location, scope));
+    let listed = list_all(client, prefixes.collect::<Result<_>>()?, concurrency).await?;
+    let chosen = listed.into_iter().zip(scopes);
+    Ok(chosen.map(|(listed, (_, selection))| select(listed, selection, &location.root_prefix)).collect())
+}
+
+fn select(listed: Vec<ListedObject>, selection: &ManifestSelection, root_prefix: &str) -> Vec<ListedObject> {
     let latest = selection.select_latest_per_task && selection.session_action_ids.is_none();
-    let mut chosen = filter_output_manifest_keys(&listed, latest, Some(&location.root_prefix));
+    let mut chosen = filter_output_manifest_keys(&listed, latest, Some(root_prefix));
     if let Some(ids) = &selection.session_action_ids {
         let keys: Vec<&str> = chosen.iter().map(|&index| listed[index].key.as_str()).collect();
         chosen = filter_manifests_by_session_actions(&keys, ids).iter().map(|&index| chosen[index]).collect();
     }
     let mut listed: Vec<Option<ListedObject>> = listed.into_iter().map(Some).collect();
-    Ok(chosen.into_iter().filter_map(|index| listed[index].take()).collect())
+    chosen.into_iter().filter_map(|index| listed[index].take()).collect()
 }
 
 /// One manifest, with what its object says.

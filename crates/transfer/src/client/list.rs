@@ -13,34 +13,49 @@ use super::settings::query;
 
 /// One answer of `ListObjectsV2`.
 #[derive(Debug, Default, PartialEq)]
-struct Page {
-    objects: Vec<ListedObject>,
-    next: Option<String>,
+pub(crate) struct Page {
+    pub objects: Vec<ListedObject>,
+    /// The token of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+/// Where a page begins.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Since {
+    /// At the first key.
+    Start,
+    /// Where the page ended that gave this token.
+    Token(String),
+    /// After this key, whether there is such a key or not.
+    After(String),
 }
 
 impl Client {
-    /// Every object whose key begins with `prefix`, in the order of the keys.
+    /// Every object whose key begins with `prefix`, one page after another, in the service's order.
     ///
     /// # Errors
     /// `NOT_FOUND` without the bucket, `ACCESS_DENIED`, `CREDENTIALS`, `THROTTLED`, `NETWORK`, `TIMEOUT`.
     pub async fn list(&self, prefix: &str) -> Result<Vec<ListedObject>> {
         let mut objects = Vec::new();
-        let mut token: Option<String> = None;
+        let mut since = Since::Start;
         loop {
-            let page = self.list_page(prefix, token.as_deref()).await?;
+            let page = self.list_page(prefix, &since).await?;
             objects.extend(page.objects);
-            match page.next {
+            match page.next.map(Since::Token) {
                 // A service that gives the same token again would be asked for ever.
-                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                Some(next) if since != next => since = next,
                 _ => return Ok(objects),
             }
         }
     }
 
-    async fn list_page(&self, prefix: &str, token: Option<&str>) -> Result<Page> {
+    /// The next thousand keys or fewer.
+    pub(crate) async fn list_page(&self, prefix: &str, since: &Since) -> Result<Page> {
         let mut parameters = vec![("encoding-type", "url"), ("list-type", "2"), ("prefix", prefix)];
-        if let Some(token) = token {
-            parameters.insert(0, ("continuation-token", token));
+        match since {
+            Since::Start => {}
+            Since::Token(token) => parameters.insert(0, ("continuation-token", token)),
+            Since::After(key) => parameters.push(("start-after", key)),
         }
         let query = query(&parameters);
         let exchange =

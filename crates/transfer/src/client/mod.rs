@@ -19,6 +19,7 @@ use rusty_attachments_core::{Error, ErrorCode, Result};
 pub use self::credentials::{Credentials, CredentialsSource, ProvideCredentials, ProvidedCredentials};
 pub use self::get::ObjectReader;
 pub(crate) use self::get::has_changed;
+pub(crate) use self::list::{Page, Since};
 pub use self::settings::S3Settings;
 
 use self::connect::connect;
