@@ -28,12 +28,14 @@ pub struct PathMappingApplier {
     source_path_format: Option<PathFormat>,
     destination_path_format: PathFormat,
     destinations: Vec<PurePath>,
-    trie: Node,
+    /// The trie, its root first. Flat, so that a rule of a million parts can be dropped without recursion.
+    trie: Vec<Node>,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Node {
-    children: HashMap<String, Node>,
+    /// Indexes into the trie.
+    children: HashMap<String, usize>,
     /// Index into `destinations`, where a rule ends here.
     destination: Option<usize>,
 }
@@ -54,7 +56,7 @@ impl PathMappingApplier {
     /// `INCONSISTENT_SOURCE_FORMATS` where the rules do not share one source format.
     pub fn new(rules: &[PathMappingRule], destination_path_format: PathFormat) -> Result<Self> {
         let source_path_format = rules.first().map(|rule| rule.source_path_format);
-        let mut trie = Node::default();
+        let mut trie = vec![Node::default()];
         let mut destinations = Vec::with_capacity(rules.len());
         for rule in rules {
             if Some(rule.source_path_format) != source_path_format {
@@ -64,15 +66,25 @@ impl PathMappingApplier {
                      make one applier for the rules of each source storage profile",
                 ));
             }
-            let mut node = &mut trie;
+            let mut node = 0;
             for part in PurePath::parse(&rule.source_path, rule.source_path_format).parts() {
+                let next = trie.len();
                 let key = fold(&part, rule.source_path_format).into_owned();
-                node = node.children.entry(key).or_default();
+                node = *trie[node].children.entry(key).or_insert(next);
+                if node == next {
+                    trie.push(Node::default());
+                }
             }
-            node.destination = Some(destinations.len());
+            trie[node].destination = Some(destinations.len());
             destinations.push(PurePath::parse(&rule.destination_path, destination_path_format));
         }
         Ok(Self { source_path_format, destination_path_format, destinations, trie })
+    }
+
+    /// An applier that maps nothing.
+    pub(crate) fn without_rules(destination_path_format: PathFormat) -> Self {
+        let trie = vec![Node::default()];
+        Self { source_path_format: None, destination_path_format, destinations: Vec::new(), trie }
     }
 
     /// The one source format of the rules; none where there are no rules.
@@ -119,14 +131,17 @@ impl PathMappingApplier {
     }
 
     pub(crate) fn start(&self) -> Walk<'_> {
-        Walk { node: Some(&self.trie), matched: None, depth: 0 }
+        Walk { node: self.trie.first(), matched: None, depth: 0 }
     }
 
     /// Takes one part further; false where the trie has ended.
-    pub(crate) fn step(&self, walk: &mut Walk<'_>, part: &str) -> bool {
+    pub(crate) fn step<'a>(&'a self, walk: &mut Walk<'a>, part: &str) -> bool {
         let format = self.source_path_format.unwrap_or(PathFormat::Posix);
         walk.node = walk.node.and_then(|node| {
-            if node.children.is_empty() { None } else { node.children.get(fold(part, format).as_ref()) }
+            if node.children.is_empty() {
+                return None;
+            }
+            self.trie.get(*node.children.get(fold(part, format).as_ref())?)
         });
         walk.depth += 1;
         match walk.node {
@@ -206,6 +221,14 @@ mod tests {
         let rules = [rule(PathFormat::Windows, "Z:\\", "/a"), rule(PathFormat::Posix, "/z", "/b")];
         let error = PathMappingApplier::new(&rules, PathFormat::Posix).unwrap_err();
         assert_eq!(error.code, ErrorCode::InconsistentSourceFormats);
+    }
+
+    #[test]
+    fn a_rule_of_a_million_parts_is_built_used_and_dropped() {
+        let source = "/a".repeat(1_000_000);
+        let applier =
+            PathMappingApplier::new(&[rule(PathFormat::Posix, &source, "/x")], PathFormat::Posix).unwrap();
+        assert_eq!(applier.clone().transform(&format!("{source}/b")).as_deref(), Some("/x/b"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::manifest::{Content, Manifest};
-use crate::path::{PathFormat, is_absolute, is_anchored, join_path, normalize};
+use crate::path::{PathFormat, is_absolute, is_anchored, join_path, join_posix, normalize};
 use crate::path_mapping::{PathMappingApplier, Walk};
 
 /// The files of one manifest with their local paths, and those that have none with the reason.
@@ -88,6 +88,7 @@ pub(crate) enum Refusal {
     NoRule,
     OutsideRoot,
     RelativeRoot,
+    RelativeDestination,
     Reroots,
     NotText,
     LinkLeavesRoot,
@@ -111,6 +112,11 @@ impl Refusal {
                 ErrorCode::PathOutsideRoot,
                 "the asset root is not an absolute path, so nothing says where it is; map it to a local \
                  directory (rootOverrides)",
+            ),
+            Self::RelativeDestination => (
+                ErrorCode::InvalidArgument,
+                "the rule that applies leads to a path that is not absolute, so nothing says where it is; give \
+                 the local storage profile's location an absolute path",
             ),
             Self::Reroots => (
                 ErrorCode::PathOutsideRoot,
@@ -193,10 +199,9 @@ struct Resolver<'a> {
     root_walk: Option<Walk<'a>>,
     /// The root's own parts behind the deepest rule that it matched.
     root_depth: usize,
-    /// Index of the mapped asset root in `bases`.
-    root_base: Option<u32>,
-    rule_bases: BTreeMap<usize, u32>,
-    root_refusal: Option<Refusal>,
+    /// Index of the mapped asset root in `bases`, or why it has none.
+    root_base: Result<u32, Refusal>,
+    rule_bases: BTreeMap<usize, Result<u32, Refusal>>,
     /// The root's own parts in a manifest of absolute paths, which must stand below them.
     allowed: Option<String>,
     out: ResolvedManifestPaths,
@@ -215,9 +220,8 @@ impl<'a> Resolver<'a> {
             destination: applier.map_or(source, PathMappingApplier::destination_path_format),
             root_walk: None,
             root_depth: 0,
-            root_base: None,
+            root_base: Err(Refusal::NoRule),
             rule_bases: BTreeMap::new(),
-            root_refusal: None,
             allowed: None,
             out: ResolvedManifestPaths {
                 manifest: Arc::clone(manifest),
@@ -243,22 +247,18 @@ impl<'a> Resolver<'a> {
     fn absolute_names(&mut self, root_path: &str) {
         match self.applier {
             Some(applier) => self.root_walk = Some(applier.start()),
-            None if is_absolute(root_path, self.source) => {
+            None => {
                 let root = normalize(root_path, self.source);
-                self.allowed = Some(root.clone());
-                self.root_base = Some(self.base(root));
+                self.root_base = self.unmapped_base(&root);
+                self.allowed = Some(root);
             }
-            None => self.root_refusal = Some(Refusal::RelativeRoot),
         }
     }
 
     fn relative_names(&mut self, root_path: &str) {
         let root = normalize(root_path, self.source);
         let Some(applier) = self.applier else {
-            match is_absolute(&root, self.source) {
-                true => self.root_base = Some(self.base(root)),
-                false => self.root_refusal = Some(Refusal::RelativeRoot),
-            }
+            self.root_base = self.unmapped_base(&root);
             return;
         };
         let parts = crate::path::pure::PurePath::parse(&root, self.source).parts();
@@ -272,17 +272,28 @@ impl<'a> Resolver<'a> {
         self.root_walk = Some(walk);
         if let Some((_, taken)) = walk.matched() {
             let beyond = &parts[taken..];
-            if beyond.iter().any(|part| part == ".." || self.reroots(part)) {
-                self.root_refusal = Some(Refusal::Reroots);
-            } else if let Some(mapped) = applier.transform(&root) {
-                self.root_base = Some(self.base(mapped));
-            }
+            self.root_base = if beyond.iter().any(|part| part == ".." || self.reroots(part)) {
+                Err(Refusal::Reroots)
+            } else {
+                applier.transform(&root).ok_or(Refusal::NoRule).and_then(|mapped| self.base(mapped))
+            };
         }
     }
 
-    fn base(&mut self, path: String) -> u32 {
+    /// The root itself, where paths stay as they are.
+    fn unmapped_base(&mut self, root: &str) -> Result<u32, Refusal> {
+        match is_absolute(root, self.source) {
+            true => self.base(root.to_owned()),
+            false => Err(Refusal::RelativeRoot),
+        }
+    }
+
+    fn base(&mut self, path: String) -> Result<u32, Refusal> {
+        if !is_absolute(&path, self.destination) {
+            return Err(Refusal::RelativeDestination);
+        }
         self.out.bases.push(path);
-        self.out.bases.len() as u32 - 1
+        Ok(self.out.bases.len() as u32 - 1)
     }
 
     /// Writes the local path to the end of the text; says where it starts and what it may not leave.
@@ -290,8 +301,8 @@ impl<'a> Resolver<'a> {
         if !is_text {
             return Err(Refusal::NotText);
         }
-        if let Some(refusal) = self.root_refusal {
-            return Err(refusal);
+        if self.root_base == Err(Refusal::Reroots) {
+            return Err(Refusal::Reroots);
         }
         let path = match &self.allowed {
             // Below the root an absolute name is a relative one.
@@ -312,7 +323,7 @@ impl<'a> Resolver<'a> {
         match self.root_walk.filter(|walk| is_absolute_name || walk.can_go_on()) {
             Some(walk) => self.map_deeper(&path, walk, is_absolute_name),
             None => {
-                let base = self.root_base.ok_or(Refusal::NoRule)?;
+                let base = self.root_base?;
                 let is_one_piece = self.destination == PathFormat::Posix
                     && (self.source == PathFormat::Posix || !path.as_bytes().contains(&b'\\'));
                 let start = match is_one_piece {
@@ -347,13 +358,13 @@ impl<'a> Resolver<'a> {
         let (rule, taken) = walk.matched().ok_or(Refusal::NoRule)?;
         let depth = if absolute { 0 } else { self.root_depth };
         let (base, beyond) = match taken.checked_sub(depth).filter(|own| absolute || *own > 0) {
-            Some(own) => (self.rule_base(applier, rule), &parts[own..]),
-            None => (self.root_base.ok_or(Refusal::NoRule)?, &parts[..]),
+            Some(own) => (self.rule_base(applier, rule)?, &parts[own..]),
+            None => (self.root_base?, &parts[..]),
         };
         self.append(base, beyond.iter().copied()).map(|start| (start, base))
     }
 
-    fn rule_base(&mut self, applier: &PathMappingApplier, rule: usize) -> u32 {
+    fn rule_base(&mut self, applier: &PathMappingApplier, rule: usize) -> Result<u32, Refusal> {
         if let Some(&base) = self.rule_bases.get(&rule) {
             return base;
         }
@@ -383,8 +394,7 @@ impl<'a> Resolver<'a> {
     fn reroots(&self, part: &str) -> bool {
         self.destination == PathFormat::Windows
             && (part.contains(':')
-                || (part.contains('\\')
-                    && (part.starts_with('\\') || part.split('\\').any(|name| name == ".."))))
+                || (part.contains('\\') && part.split('\\').any(|name| matches!(name, "" | "." | ".."))))
     }
 
     fn keep(&mut self, manifest: &Manifest, file: u32, start: usize, base: u32) -> Result<()> {
@@ -550,14 +560,11 @@ impl ResolvedManifestPaths {
 
     fn job_path_of(&self, file: usize) -> String {
         let path = self.manifest.path(file);
-        let root = self.root_path.replace('\\', "/");
-        if path.starts_with('/') || root.is_empty() {
-            path.to_owned()
-        } else if root.ends_with('/') {
-            format!("{root}{path}")
-        } else {
-            format!("{root}/{path}")
-        }
+        let (root, path) = match self.source_path_format {
+            PathFormat::Windows => (self.root_path.replace('\\', "/"), path.replace('\\', "/")),
+            PathFormat::Posix => (self.root_path.clone(), path.to_owned()),
+        };
+        join_posix(&root, &path)
     }
 
     /// The local paths of directories that a diff deletes, each with its local root.

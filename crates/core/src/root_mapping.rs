@@ -1,11 +1,11 @@
 //! Which rules an asset root is mapped by: a root's own override, the rules between two storage profiles,
 //! or none at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::path::{PathFormat, is_absolute};
+use crate::path::{PathFormat, is_absolute, normalize};
 use crate::path_mapping::{PathMappingApplier, PathMappingRule};
 use crate::storage_profile::{StorageProfileWithId, generate_path_mapping_rules};
 
@@ -89,13 +89,58 @@ impl RootMapper {
         })
     }
 
+    /// A mapper that maps nothing, for a job of which nobody knows where its paths belong.
+    pub fn nothing(destination_path_format: PathFormat) -> Self {
+        let none = PathMappingApplier::without_rules(destination_path_format);
+        Self {
+            source_path_format: None,
+            destination_path_format,
+            overrides: BTreeMap::new(),
+            rules: Rules::Between(Arc::new(none)),
+        }
+    }
+
+    /// Refuses overrides that name no root, where a root would stay as it is instead: whoever mistypes a root
+    /// must not have its files written to the job's own paths.
+    ///
+    /// # Errors
+    /// `INVALID_ARGUMENT` that names the override and the roots.
+    pub fn check_overrides<'a>(&self, asset_roots: impl IntoIterator<Item = &'a str>) -> Result<()> {
+        let roots: BTreeSet<&str> = asset_roots.into_iter().collect();
+        let format_of = |root: &str| self.source_path_format.unwrap_or_else(|| PathFormat::of_root(root));
+        let is_overridden = |root: &&&str| self.override_of(root, format_of(root)).is_some();
+        let matched = roots.iter().filter(is_overridden).count();
+        let stays = matched < roots.len() && !matches!(self.rules, Rules::Between(_));
+        let unused = self
+            .overrides
+            .keys()
+            .find(|name| !roots.iter().any(|root| same_path(root, name, format_of(root))));
+        match unused {
+            Some(name) if stays => {
+                let known: Vec<&str> = roots.into_iter().collect();
+                Err(Error::new(
+                    ErrorCode::InvalidArgument,
+                    format!("rootOverrides names {name}, but the asset roots are {}", known.join(", ")),
+                )
+                .with("argument", "rootOverrides")
+                .with("assetRoots", known))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn override_of(&self, asset_root: &str, format: PathFormat) -> Option<&String> {
+        let same = |(root, _): &(&String, &String)| same_path(root, asset_root, format);
+        self.overrides.iter().find(same).map(|(_, directory)| directory)
+    }
+
     /// The format of the root's paths, and what maps them; none where they stay as they are.
     pub fn for_root(&self, asset_root: &str) -> Result<(PathFormat, Option<Arc<PathMappingApplier>>)> {
         let format = self.source_path_format.unwrap_or_else(|| PathFormat::of_root(asset_root));
-        if let Some(directory) = self.overrides.get(asset_root) {
+        if let Some(directory) = self.override_of(asset_root, format) {
             let rule = PathMappingRule {
                 source_path_format: format,
-                source_path: crate::path::normalize(asset_root, format),
+                source_path: normalize(asset_root, format),
                 destination_path: directory.clone(),
             };
             let applier = PathMappingApplier::new(&[rule], self.destination_path_format)?;
@@ -109,6 +154,15 @@ impl RootMapper {
             },
         ))
     }
+}
+
+/// Whether two spellings are one place: separators at the end, and case on Windows, make no difference.
+fn same_path(a: &str, b: &str, format: PathFormat) -> bool {
+    let spelled = |path: &str| match format {
+        PathFormat::Windows => normalize(path, format).to_lowercase(),
+        PathFormat::Posix => normalize(path, format),
+    };
+    a == b || spelled(a) == spelled(b)
 }
 
 #[cfg(test)]
@@ -192,6 +246,31 @@ mod tests {
             RootMapper::new(RootMapperOptions { source_path_format: Some(PathFormat::Posix), ..options() })
                 .unwrap();
         assert_eq!(given.for_root("Z:\\p").unwrap().0, PathFormat::Posix);
+    }
+
+    fn overriding(root: &str) -> RootMapper {
+        let root_overrides = [(root.to_owned(), "/here".to_owned())].into();
+        RootMapper::new(RootMapperOptions { root_overrides, ..options() }).unwrap()
+    }
+
+    #[test]
+    fn an_override_is_found_however_its_root_is_spelled() {
+        for (given, root) in [("/x/src/", "/x/src"), ("z:/projects", "Z:\\Projects\\")] {
+            let applier = overriding(given).for_root(root).unwrap().1;
+            assert!(applier.is_some_and(|applier| applier.transform(root).is_some()), "{given}");
+        }
+        assert!(overriding("/x/SRC").for_root("/x/src").unwrap().1.is_none());
+    }
+
+    #[test]
+    fn an_override_that_names_no_root_is_refused_where_a_root_would_stay_as_it_is() {
+        let error = overriding("/x/src").check_overrides(["/x/scr"]).unwrap_err();
+        assert_eq!(
+            (error.code, &error.details["assetRoots"]),
+            (ErrorCode::InvalidArgument, &vec!["/x/scr"].into())
+        );
+        assert!(overriding("/x/src").check_overrides(["/x/src", "/other"]).is_ok());
+        assert!(overriding("/x/src").check_overrides([]).is_ok());
     }
 
     #[test]

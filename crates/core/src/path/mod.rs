@@ -91,7 +91,7 @@ pub(crate) fn is_anchored(path: &str, format: PathFormat) -> bool {
     }
 }
 
-fn join_posix(root: &str, path: &str) -> String {
+pub(crate) fn join_posix(root: &str, path: &str) -> String {
     if path.starts_with('/') || root.is_empty() {
         path.to_owned()
     } else if root.ends_with('/') {
@@ -148,7 +148,7 @@ mod tests {
         for root in ["C:\\a", "z:/a", "\\\\server\\share"] {
             assert_eq!(PathFormat::of_root(root), PathFormat::Windows, "{root}");
         }
-        for root in ["/mnt/a", "//server/share", "a:", "é:"].into_iter().filter(|r| *r != "a:") {
+        for root in ["/mnt/a", "//server/share", "a", "é:"] {
             assert_eq!(PathFormat::of_root(root), PathFormat::Posix, "{root}");
         }
     }

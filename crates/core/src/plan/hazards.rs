@@ -103,13 +103,7 @@ fn hazard(path: &str, local_path: &str, code: HazardCode, message: String) -> Ha
 }
 
 fn bad_name(local_path: &str, below_root: &str, format: PathFormat) -> Option<(HazardCode, String)> {
-    let is_long = match format {
-        PathFormat::Windows => {
-            local_path.len() > MAX_WINDOWS_PATH && utf16_len(local_path) > MAX_WINDOWS_PATH
-        }
-        PathFormat::Posix => local_path.len() > MAX_POSIX_PATH,
-    };
-    if is_long {
+    if is_too_long(local_path, format) {
         let shown: String = local_path.chars().take(80).collect();
         return Some((HazardCode::NameTooLong, format!("the path {shown}… is longer than the target takes")));
     }
@@ -117,6 +111,14 @@ fn bad_name(local_path: &str, below_root: &str, format: PathFormat) -> Option<(H
         return None;
     }
     format.split(below_root).find_map(|part| bad_part(part, format))
+}
+
+/// Whether no file system of the format takes the path.
+fn is_too_long(path: &str, format: PathFormat) -> bool {
+    match format {
+        PathFormat::Windows => path.len() > MAX_WINDOWS_PATH && utf16_len(path) > MAX_WINDOWS_PATH,
+        PathFormat::Posix => path.len() > MAX_POSIX_PATH,
+    }
 }
 
 fn bad_part(part: &str, format: PathFormat) -> Option<(HazardCode, String)> {
@@ -179,7 +181,11 @@ pub(super) fn files_as_directories(merge: &Merge<'_>, format: PathFormat) -> Vec
         if resolved.is_deleted(place.row as usize) {
             continue;
         }
-        let directory = parent(path_of(merge.sources, place), format);
+        let path = path_of(merge.sources, place);
+        if is_too_long(path, format) {
+            continue;
+        }
+        let directory = parent(path, format);
         // A file's neighbours share its directory.
         if directory == last {
             continue;
