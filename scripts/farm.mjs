@@ -7,16 +7,27 @@ import { createInterface } from 'node:readline'
 
 import { cargo, target } from './build.mjs'
 
-const program = join(target, 'debug', process.platform === 'win32' ? 'farm.exe' : 'farm')
+const program = (profile) => join(target, profile, process.platform === 'win32' ? 'farm.exe' : 'farm')
 
-/** Builds the `farm` program where it is missing or stale. */
-export function buildFarm() {
-  cargo(!existsSync(program), 'build', '-p', 'rusty-attachments-farm', '--bin', 'farm')
+/** Builds the `farm` program where it is missing or stale. Benchmarks want it in `'release'`. */
+export function buildFarm(profile = 'debug') {
+  const optimised = profile === 'release' ? ['--release'] : []
+  const first = !existsSync(program(profile))
+  cargo(first, 'build', ...optimised, '-p', 'rusty-attachments-farm', '--bin', 'farm')
 }
 
 /** Starts it on a free port; what it says about itself comes back with `stop`. */
-export async function startFarm(...parameters) {
-  const child = spawn(program, parameters, { stdio: ['pipe', 'pipe', 'inherit'] })
+export function startFarm(...parameters) {
+  return start('debug', parameters)
+}
+
+/** The same with the program that `buildFarm('release')` built. */
+export function startReleaseFarm(...parameters) {
+  return start('release', parameters)
+}
+
+async function start(profile, parameters) {
+  const child = spawn(program(profile), parameters, { stdio: ['pipe', 'pipe', 'inherit'] })
   const ended = new Promise((resolve) => child.once('close', resolve))
   const introduced = new Promise((resolve, reject) => {
     createInterface(child.stdout).once('line', resolve)
