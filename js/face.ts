@@ -82,6 +82,7 @@ const planSources = list(
     rootPath: string,
     sourcePathFormat: pathFormat,
     lastModified: integer,
+    key: optional(string),
     jobId: optional(string),
   }),
 )

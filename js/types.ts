@@ -278,7 +278,10 @@ export type PlanSource = {
   rootPath: string
   sourcePathFormat: PathFormat
   applier?: PathMappingApplier
+  /** Milliseconds since the Unix epoch, as S3 tells it: in whole seconds. */
   lastModified: number
+  /** The manifest's key: of equal times the later session folder wins. Without keys the later source does. */
+  key?: string
   jobId?: string
 }
 
@@ -593,7 +596,10 @@ export declare function downloadJobOutputs(options: DownloadJobOutputsOptions): 
 export type DownloadMultipleJobsOptions = OutputOptions & {
   jobs: {
     jobId: string
-    /** One of `storageProfiles`; without it the job's paths stay as they are. */
+    /**
+     * One of `storageProfiles`. A job without one has no place on a machine that has a `localStorageProfile`; where
+     * there is none either, its paths stay as they are.
+     */
     storageProfileId?: string
     /** Only what these session actions wrote, and then not only the latest. */
     sessionActionIds?: string[]

@@ -35,12 +35,13 @@ console.log(`${keys.length} of ${found.length} manifests`)
 
 const manifests = await Promise.all(keys.map((key) => orchestrator.downloadManifest(key)))
 const plan = planDownload(
-  manifests.map(({ manifest, metadata: { assetRoot, lastModified } }) => ({
+  manifests.map(({ manifest, metadata: { assetRoot, lastModified } }, index) => ({
     manifest,
     rootPath: assetRoot,
     sourcePathFormat,
     applier,
     lastModified: lastModified ?? 0,
+    key: keys[index],
     jobId,
   })),
   { destinationPathFormat },

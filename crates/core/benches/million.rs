@@ -44,6 +44,7 @@ fn main() {
             source_path_format: PathFormat::Windows,
             applier: Some(Arc::clone(&applier)),
             last_modified: 0,
+            key: None,
             job_id: None,
         })
         .collect();

@@ -27,8 +27,8 @@ pub use manifest::{
 pub use path::{PathFormat, join_path};
 pub use path_mapping::{PathMappingApplier, PathMappingRule};
 pub use plan::{
-    DownloadPlan, Hazard, HazardCode, MatchPathsBy, PlanOptions, PlanSource, PlannedDeletion, PlannedFile,
-    PlannedFileRow, PlannedJob, plan_download,
+    DownloadPlan, Hazard, HazardCode, MatchPathsBy, PlanOptions, PlanSource, PlanSourceFields,
+    PlannedDeletion, PlannedFile, PlannedFileRow, PlannedJob, plan_download,
 };
 pub use resolve::{
     Reason, ResolvedManifestPath, ResolvedManifestPaths, UnmappedPath, resolve_manifest_paths,

@@ -528,6 +528,10 @@ impl ResolvedManifestPaths {
         &self.root_path
     }
 
+    pub(crate) fn is_posix(&self) -> bool {
+        self.source_path_format == PathFormat::Posix
+    }
+
     pub(crate) fn row_count(&self) -> usize {
         self.rows.len()
     }

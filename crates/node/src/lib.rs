@@ -14,9 +14,9 @@ use napi::Result;
 use napi_derive::napi;
 use rusty_attachments_core as core;
 use rusty_attachments_core::keys::{ListedObject, RootReference};
-use rusty_attachments_core::{ErrorCode, PathFormat, PlanSource};
+use rusty_attachments_core::{ErrorCode, PlanSource, PlanSourceFields};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 /// A structured value as JSON text.
 type Wire = String;
@@ -241,20 +241,10 @@ impl MergeHandle {
     }
 
     #[napi]
-    pub fn merge(&self) -> Result<Option<ManifestHandle>> {
-        let merged = core::merge_manifests_chronologically(&self.0).map_err(raise)?;
+    pub fn merge(&mut self) -> Result<Option<ManifestHandle>> {
+        let merged = core::merge_manifests_chronologically(&std::mem::take(&mut self.0)).map_err(raise)?;
         Ok(merged.map(|merged| ManifestHandle(merged.into())))
     }
-}
-
-/// The plain part of a plan's source.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SourceFields {
-    root_path: String,
-    source_path_format: PathFormat,
-    last_modified: i64,
-    job_id: Option<String>,
 }
 
 #[napi]
@@ -268,15 +258,8 @@ impl PlannerHandle {
         source: Wire,
         applier: Option<&ApplierHandle>,
     ) -> Result<()> {
-        let source: SourceFields = unpack(source)?;
-        self.0.push(PlanSource {
-            manifest: Arc::clone(&manifest.0),
-            root_path: source.root_path,
-            source_path_format: source.source_path_format,
-            applier: applier.map(|applier| Arc::clone(&applier.0)),
-            last_modified: source.last_modified,
-            job_id: source.job_id,
-        });
+        let source: PlanSourceFields = unpack(source)?;
+        self.0.push(source.of(Arc::clone(&manifest.0), applier.map(|applier| Arc::clone(&applier.0))));
         Ok(())
     }
 }

@@ -59,6 +59,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             source_path_format,
             applier,
             last_modified: found.metadata.last_modified.unwrap_or(0),
+            key: Some(found.key),
             job_id: Some(scope.job_id.clone()),
         });
     }

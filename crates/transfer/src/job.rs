@@ -278,9 +278,12 @@ fn mapper_of(job: &JobInfo, options: &MultipleJobsOptions) -> Result<RootMapper>
         })
     };
     let job_storage_profile = job.storage_profile_id.as_ref().map(find).transpose()?;
+    if job_storage_profile.is_none() && options.local_storage_profile.is_some() {
+        // Among jobs that are mapped, one that nobody can map must not be written to its own paths.
+        return Ok(RootMapper::nothing(LOCAL_FORMAT));
+    }
     RootMapper::new(RootMapperOptions {
-        // A job without a profile has the paths of the machine that it was submitted on, and no others.
-        local_storage_profile: job_storage_profile.as_ref().and(options.local_storage_profile.clone()),
+        local_storage_profile: options.local_storage_profile.clone(),
         job_storage_profile,
         source_path_format: None,
         root_overrides: BTreeMap::new(),
@@ -330,6 +333,10 @@ impl Work<'_> {
         let manifests = download_manifests(client, objects, concurrency, cancel, &progress).await?;
 
         progress.begin(Phase::Planning, 0, 0);
+        for (number, job) in jobs.iter().enumerate() {
+            let of_job = manifests.iter().filter(|manifest| owner[&manifest.key] == number);
+            job.mapper.check_overrides(of_job.map(|manifest| manifest.metadata.asset_root.as_str()))?;
+        }
         let mut sources = Vec::with_capacity(manifests.len());
         for manifest in manifests {
             let job = &jobs[owner[&manifest.key]];
@@ -371,6 +378,7 @@ fn source(manifest: DownloadedManifest, job: &Job) -> Result<PlanSource> {
         source_path_format,
         applier,
         last_modified: manifest.metadata.last_modified.unwrap_or(0),
+        key: Some(manifest.key),
         job_id: Some(job.scope.job_id.clone()),
     })
 }

@@ -155,13 +155,7 @@ pub(crate) async fn download_manifests(
     if let Some(error) = failure {
         return Err(error);
     }
-    manifests.sort_by(|a, b| in_time(a).cmp(&in_time(b)));
     Ok(manifests)
-}
-
-fn in_time(manifest: &DownloadedManifest) -> (i64, Option<&str>, &str) {
-    let folder = keys::parse_output_manifest_key(&manifest.key, None).map(|key| key.timestamp);
-    (manifest.metadata.last_modified.unwrap_or(0), folder, &manifest.key)
 }
 
 async fn fetch(client: &Client, key: String) -> Result<(DownloadedManifest, u64)> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use rusty_attachments_core as core;
 use rusty_attachments_core::keys::{ListedObject, RootReference};
-use rusty_attachments_core::{ErrorCode, PathFormat, PlanSource};
+use rusty_attachments_core::{ErrorCode, PlanSource, PlanSourceFields};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use wasm_bindgen::prelude::*;
 
 type Result<T> = std::result::Result<T, JsError>;
@@ -186,20 +186,10 @@ impl MergeHandle {
         self.0.push((last_modified as i64, manifest.0.clone()));
     }
 
-    pub fn merge(&self) -> Result<Option<ManifestHandle>> {
-        let merged = core::merge_manifests_chronologically(&self.0).map_err(raise)?;
+    pub fn merge(&mut self) -> Result<Option<ManifestHandle>> {
+        let merged = core::merge_manifests_chronologically(&std::mem::take(&mut self.0)).map_err(raise)?;
         Ok(merged.map(ManifestHandle))
     }
-}
-
-/// The plain part of a plan's source.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SourceFields {
-    root_path: String,
-    source_path_format: PathFormat,
-    last_modified: i64,
-    job_id: Option<String>,
 }
 
 #[wasm_bindgen]
@@ -213,15 +203,8 @@ impl PlannerHandle {
         source: JsValue,
         applier: Option<&ApplierHandle>,
     ) -> Result<()> {
-        let source: SourceFields = unpack(source)?;
-        self.0.push(PlanSource {
-            manifest: manifest.0.clone(),
-            root_path: source.root_path,
-            source_path_format: source.source_path_format,
-            applier: applier.map(|applier| applier.0.clone()),
-            last_modified: source.last_modified,
-            job_id: source.job_id,
-        });
+        let source: PlanSourceFields = unpack(source)?;
+        self.0.push(source.of(manifest.0.clone(), applier.map(|applier| applier.0.clone())));
         Ok(())
     }
 }

@@ -21,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
             source_path_format: format,
             applier: None,
             last_modified: 0,
+            key: None,
             job_id: None,
         };
         let options = PlanOptions {

@@ -13,6 +13,11 @@ use crate::hash::from_hex;
 /// Numbers cross into JavaScript, which holds integers exactly up to this.
 pub(super) const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
+/// Directories above a file of a draft manifest.
+const MAX_DEPTH: usize = 1_000;
+/// Bytes of a path in a draft manifest: what Windows' 32,767 units take in UTF-8 at the most.
+const MAX_LENGTH: usize = 3 * 32_767;
+
 /// The parts of a manifest to be made.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -143,6 +148,10 @@ impl Builder {
         if let ContentRecord::Chunks(chunks) = content {
             self.check_chunk_count(size, self.manifest.chunks[chunks as usize].len())?;
         }
+        if self.manifest.version != ManifestVersion::V2023_03_03 {
+            check_depth(&draft.path)?;
+            check_depth(draft.symlink_target.as_deref().unwrap_or_default())?;
+        }
         let path = self.intern_wtf8(&draft.path)?;
         self.manifest.files.push(FileRecord {
             path,
@@ -158,6 +167,7 @@ impl Builder {
         if path.is_empty() {
             return Err("a directory has an empty path".into());
         }
+        check_depth(path)?;
         let path = self.intern_wtf8(path)?;
         self.manifest.dirs.push(DirRecord { path, deleted });
         Ok(())
@@ -169,9 +179,10 @@ impl Builder {
             return Err("paths must hold at least one file".into());
         }
         manifest.total_size = match total_size {
-            Some(size) => {
+            Some(size) if size <= MAX_SAFE_INTEGER => {
                 u64::try_from(size).map_err(|_| format!("totalSize must not be negative, it is {size}"))?
             }
+            Some(_) => return Err("totalSize is beyond 2^53 and cannot be held exactly".into()),
             None => {
                 let sum = manifest.files.iter().try_fold(0u64, |sum, file| sum.checked_add(file.size));
                 sum.filter(|sum| *sum <= MAX_SAFE_INTEGER as u64)
@@ -283,11 +294,19 @@ fn assemble(version: ManifestVersion, parts: NewManifest) -> Result<Manifest, Re
         let chunk_size = parts.file_chunk_size_bytes.unwrap_or(super::DEFAULT_FILE_CHUNK_SIZE_BYTES);
         builder.chunking(Some(chunk_size))?;
         builder.parent(parts.parent_manifest_hash)?;
-        for (path, deleted) in with_parents(&parts.files, parts.dirs.as_deref().unwrap_or_default()) {
+        for (path, deleted) in with_parents(&parts.files, parts.dirs.as_deref().unwrap_or_default())? {
             builder.dir(path.as_bytes(), deleted)?;
         }
-    } else if parts.dirs.is_some_and(|dirs| !dirs.is_empty()) || parts.parent_manifest_hash.is_some() {
-        return Err("dirs and parentManifestHash need a specificationVersion of 2025-12".into());
+    } else {
+        let beyond = [
+            ("dirs", parts.dirs.is_some_and(|dirs| !dirs.is_empty())),
+            ("parentManifestHash", parts.parent_manifest_hash.is_some()),
+            ("fileChunkSizeBytes", parts.file_chunk_size_bytes.is_some()),
+            ("runnable", parts.files.iter().any(|file| file.runnable == Some(true))),
+        ];
+        if let Some((name, _)) = beyond.iter().find(|(_, is_given)| *is_given) {
+            return Err(format!("{name} needs a specificationVersion of 2025-12"));
+        }
     }
     for file in parts.files {
         for (name, value) in [("size", file.size), ("mtime", file.mtime)] {
@@ -310,11 +329,15 @@ fn assemble(version: ManifestVersion, parts: NewManifest) -> Result<Manifest, Re
 }
 
 /// Every directory that is named or is the parent of something, in code point order: parents come first.
-fn with_parents<'a>(files: &'a [NewManifestFile], dirs: &'a [NewManifestDir]) -> BTreeMap<&'a str, bool> {
+fn with_parents<'a>(
+    files: &'a [NewManifestFile],
+    dirs: &'a [NewManifestDir],
+) -> Result<BTreeMap<&'a str, bool>, Refusal> {
     let mut all = BTreeMap::new();
     let named = dirs.iter().map(|dir| dir.path.as_str());
     let targets = files.iter().filter_map(|file| file.symlink_target.as_deref());
     for path in named.chain(targets).chain(files.iter().map(|file| file.path.as_str())) {
+        check_depth(path.as_bytes())?;
         let mut rest = path;
         while let Some((parent, _)) = rest.rsplit_once('/').filter(|(parent, _)| !parent.is_empty()) {
             if all.insert(parent, false).is_some() {
@@ -324,7 +347,20 @@ fn with_parents<'a>(files: &'a [NewManifestFile], dirs: &'a [NewManifestDir]) ->
         }
     }
     all.extend(dirs.iter().map(|dir| (dir.path.as_str(), dir.deleted.unwrap_or(false))));
-    all
+    Ok(all)
+}
+
+/// The draft names every directory in full in memory, so a path may be no deeper and no longer than a real one:
+/// else a small document would fill the memory.
+fn check_depth(path: &[u8]) -> Result<(), Refusal> {
+    let depth = path.iter().filter(|&&b| b == b'/').count();
+    if depth > MAX_DEPTH || path.len() > MAX_LENGTH {
+        return Err(format!(
+            "a path has {depth} directories in {} bytes, which no file system holds",
+            path.len()
+        ));
+    }
+    Ok(())
 }
 
 pub(super) fn unsupported(version: &str) -> Error {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -193,7 +194,7 @@ impl<'a> Source<'a> {
         let mut state = (&mut builder, &mut names);
         let each = |(builder, names): &mut (&mut Builder, &mut Names), entry: FileEntry<'a>| {
             let symlink_target = match &entry.symlink {
-                Some(link) => Some(names.expand(&link.name.0)?.into_owned().into()),
+                Some(Object(link)) => Some(names.expand(&link.name.0)?.into_owned().into()),
                 None => None,
             };
             builder.file(Draft {
@@ -307,7 +308,7 @@ struct FileEntry<'a> {
     hash: Option<Cow<'a, str>>,
     chunkhashes: Option<Vec<String>>,
     #[serde(borrow)]
-    symlink: Option<Link<'a>>,
+    symlink: Option<Object<Link<'a>>>,
     size: Option<SafeInteger>,
     mtime: Option<SafeInteger>,
     #[serde(default)]
@@ -320,6 +321,27 @@ struct FileEntry<'a> {
 struct Link<'a> {
     #[serde(borrow)]
     name: Wtf8<'a>,
+}
+
+/// A JSON object. What serde derives would take a list of the fields' values as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
 }
 
 /// A JSON string that may hold lone surrogates, which the reference writes for undecodable names.
@@ -410,7 +432,7 @@ where
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-        while let Some(entry) = list.next_element()? {
+        while let Some(Object(entry)) = list.next_element()? {
             (self.each)(self.state, entry).map_err(de::Error::custom)?;
         }
         Ok(())

@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::build::{Builder, Draft};
-use super::{Content, ContentRecord, Manifest, ManifestVersion};
+use super::{Content, ContentRecord, DEFAULT_FILE_CHUNK_SIZE_BYTES, Manifest, ManifestVersion};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Merges manifests by path, oldest first; equal times in input order. In a `2025-12` diff a deletion
-/// removes what came before. None for no manifests; a single one is returned as it is.
+/// removes what came before; diffs alone make a diff that deletes it still. None for no manifests; a single one
+/// is returned as it is.
 ///
 /// # Errors
-/// `UNSUPPORTED_MANIFEST_VERSION` where the versions differ in more than snapshot and diff.
+/// `UNSUPPORTED_MANIFEST_VERSION` where the versions differ in more than snapshot and diff; `INVALID_MANIFEST`
+/// where the chunk sizes differ, or the sizes add up to over 2^53.
 pub fn merge_manifests_chronologically(manifests: &[(i64, Arc<Manifest>)]) -> Result<Option<Arc<Manifest>>> {
     let mut sorted: Vec<&(i64, Arc<Manifest>)> = manifests.iter().collect();
     sorted.sort_by_key(|(last_modified, _)| *last_modified);
@@ -46,6 +48,9 @@ fn describe(version: ManifestVersion) -> &'static str {
 }
 
 fn merge(sorted: &[&(i64, Arc<Manifest>)]) -> Result<Manifest> {
+    let is_diff =
+        |manifest: &Manifest| matches!(manifest.version, ManifestVersion::V2025_12 { diff: true, .. });
+    let stays_diff = sorted.iter().all(|(_, manifest)| is_diff(manifest));
     // Where each path was last written, in the order in which the paths first came.
     let mut winners: Vec<Option<(&Manifest, usize)>> = Vec::new();
     let mut positions: HashMap<&[u8], usize> = HashMap::new();
@@ -53,7 +58,7 @@ fn merge(sorted: &[&(i64, Arc<Manifest>)]) -> Result<Manifest> {
     let mut dir_positions: HashMap<&[u8], usize> = HashMap::new();
     for (_, manifest) in sorted {
         for index in 0..manifest.file_count() {
-            let winner = (!manifest.is_deleted(index)).then_some((manifest.as_ref(), index));
+            let winner = (stays_diff || !manifest.is_deleted(index)).then_some((manifest.as_ref(), index));
             let position =
                 *positions.entry(manifest.wtf8(manifest.files[index].path)).or_insert(winners.len());
             match winners.get_mut(position) {
@@ -70,31 +75,37 @@ fn merge(sorted: &[&(i64, Arc<Manifest>)]) -> Result<Manifest> {
             }
         }
     }
-    let newest = sorted.last().map(|(_, manifest)| manifest.version);
-    let version = match newest.unwrap_or(ManifestVersion::V2023_03_03) {
-        ManifestVersion::V2025_12 { absolute, .. } => ManifestVersion::V2025_12 { absolute, diff: false },
-        version => version,
+    let version = match sorted.first().map(|(_, manifest)| manifest.version) {
+        // What changes say of a whole state is a whole state; changes alone stay changes.
+        Some(ManifestVersion::V2025_12 { absolute, .. }) => {
+            ManifestVersion::V2025_12 { absolute, diff: stays_diff }
+        }
+        _ => ManifestVersion::V2023_03_03,
     };
     let refused = |words: String| Error::new(ErrorCode::InvalidManifest, words);
-    let mut builder = Builder::new(version, 0, winners.len());
-    let chunk_sizes: Vec<i64> =
-        sorted.iter().filter_map(|(_, manifest)| manifest.file_chunk_size_bytes).collect();
-    if chunk_sizes.windows(2).any(|pair| pair[0] != pair[1]) {
+    let chunk_size =
+        |manifest: &Manifest| manifest.file_chunk_size_bytes.unwrap_or(DEFAULT_FILE_CHUNK_SIZE_BYTES);
+    if sorted.windows(2).any(|pair| chunk_size(&pair[0].1) != chunk_size(&pair[1].1)) {
         return Err(refused("manifests with different fileChunkSizeBytes cannot be merged into one".into()));
     }
-    builder.chunking(chunk_sizes.first().copied()).map_err(refused)?;
+    let mut builder = Builder::new(version, 0, winners.len());
+    builder
+        .chunking(sorted.iter().find_map(|(_, manifest)| manifest.file_chunk_size_bytes))
+        .map_err(refused)?;
+    if stays_diff {
+        let parent = sorted.first().and_then(|(_, manifest)| manifest.parent_manifest_hash.clone());
+        builder.parent(parent).map_err(refused)?;
+    }
     dirs.sort_unstable();
-    for (path, _) in dirs.iter().filter(|(_, deleted)| !deleted) {
-        builder.dir(path, false).map_err(refused)?;
+    for (path, deleted) in dirs.into_iter().filter(|(_, deleted)| stays_diff || !deleted) {
+        builder.dir(path, deleted).map_err(refused)?;
     }
     let mut total_size = 0u64;
     for (manifest, index) in winners.into_iter().flatten() {
         total_size = total_size.saturating_add(manifest.size(index).unwrap_or(0));
         builder.file(draft(manifest, index)).map_err(refused)?;
     }
-    let total_size =
-        i64::try_from(total_size).map_err(|_| refused("the merged size is beyond 2^53".into()))?;
-    builder.finish(Some(total_size)).map_err(refused)
+    builder.finish(Some(i64::try_from(total_size).unwrap_or(i64::MAX))).map_err(refused)
 }
 
 fn draft(manifest: &Manifest, index: usize) -> Draft<'_> {

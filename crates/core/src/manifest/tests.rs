@@ -105,7 +105,7 @@ fn a_small_document_cannot_fill_the_memory_through_nested_names() {
     for i in 0..20_000 {
         dirs.push_str(&format!(r#",{{"name":"${i}/a"}}"#));
     }
-    assert!(refused(&draft(&dirs, "")).message.contains("nested"));
+    assert!(refused(&draft(&dirs, "")).message.contains("directories"));
 }
 
 #[test]
@@ -123,6 +123,14 @@ fn a_lone_surrogate_spoils_its_own_entry_alone() {
     assert!(manifest.is_well_formed(0) && !manifest.is_well_formed(1));
     assert_eq!(manifest.path(1), "b\u{fffd}\u{fffd}\u{fffd}");
     assert_eq!(manifest.encode(), json, "it is written as it was read");
+}
+
+#[test]
+fn a_list_is_no_object() {
+    refused(&stable(&format!(r#"["{HASH}",1,"a",1]"#)));
+    refused(&draft("", r#"{"name":"a","symlink":["b"]}"#));
+    refused(&draft(r#"["a"]"#, ""));
+    refused(&draft("", r#"["a"]"#));
 }
 
 #[test]
@@ -185,4 +193,57 @@ fn an_ill_formed_directory_and_link_target_are_written_as_they_were_read() {
     let manifest = Manifest::decode(json.as_bytes()).unwrap();
     assert_eq!(manifest.encode(), json);
     assert!(!manifest.is_well_formed(0) && !manifest.has_well_formed_target(0));
+}
+
+#[test]
+fn diffs_alone_merge_into_a_diff_that_keeps_the_last_word_on_each_path() {
+    let at = |files: &str, time| (time, Arc::new(Manifest::decode(draft("", files).as_bytes()).unwrap()));
+    let (gone, here) = (r#"{"name":"a","delete":true}"#, &entry("a").replace("path", "name"));
+    let deleted = |list: &[(i64, Arc<Manifest>)]| {
+        let merged = merge_manifests_chronologically(list).unwrap().unwrap();
+        assert_eq!(merged.version(), ManifestVersion::V2025_12 { absolute: false, diff: true });
+        merged.is_deleted(0)
+    };
+    assert!(deleted(&[at(here, 1), at(gone, 2)]));
+    assert!(!deleted(&[at(gone, 1), at(here, 2)]));
+}
+
+#[test]
+fn a_merge_never_guesses_at_chunk_sizes_or_writes_what_nobody_reads() {
+    let at = |json: String, time| (time, Arc::new(Manifest::decode(json.as_bytes()).unwrap()));
+    let other = draft("", "").replace("\"files\"", "\"fileChunkSizeBytes\":1048576,\"files\"");
+    let error = merge_manifests_chronologically(&[at(draft("", ""), 1), at(other, 2)]).unwrap_err();
+    assert!(error.message.contains("fileChunkSizeBytes"));
+    let huge = |path: &str| stable(&entry(path).replace("\"size\":1", "\"size\":9007199254740991"));
+    let error = merge_manifests_chronologically(&[at(huge("a"), 1), at(huge("b"), 2)]).unwrap_err();
+    assert!(error.message.contains("2^53"), "{error}");
+}
+
+#[test]
+fn a_made_manifest_says_nothing_that_its_version_cannot_hold() {
+    let file = || NewManifestFile {
+        path: "a".into(),
+        hash: Some(HASH.into()),
+        size: Some(1),
+        mtime: Some(1),
+        ..NewManifestFile::default()
+    };
+    let refused =
+        |parts: NewManifest| Manifest::create(parts).unwrap_err().code == ErrorCode::InvalidManifest;
+    let runnable = vec![NewManifestFile { runnable: Some(true), ..file() }];
+    assert!(refused(NewManifest { files: runnable, ..NewManifest::default() }));
+    let files = vec![file()];
+    assert!(refused(NewManifest { files, file_chunk_size_bytes: Some(-7), ..NewManifest::default() }));
+}
+
+#[test]
+fn a_draft_deeper_than_any_file_system_is_refused_before_it_fills_the_memory() {
+    let deep = "x/".repeat(50_000) + "f";
+    refused(&draft("", &format!(r#"{{"name":"{deep}","delete":true}}"#)));
+    let parts = NewManifest {
+        specification_version: Some("relative-manifest-diff-beta-2025-12".into()),
+        files: vec![NewManifestFile { path: deep, deleted: Some(true), ..NewManifestFile::default() }],
+        ..NewManifest::default()
+    };
+    assert_eq!(Manifest::create(parts).unwrap_err().code, ErrorCode::InvalidManifest);
 }

@@ -47,15 +47,15 @@ const MAX_WINDOWS_PATH: usize = 32_767 - 4;
 /// Bytes, the end mark not counted: Linux's PATH_MAX.
 const MAX_POSIX_PATH: usize = 4_095;
 
-/// Fills in the plan's hazards. `clashes` are those of [`files_as_directories`], `collisions` the files that
-/// lost their place to one that differs by case alone.
+/// Fills in the plan's hazards. `clashes` are those of [`files_as_directories`]; the last `collisions` files of
+/// the plan lost their place to one that differs by case alone.
 pub(super) fn find(
     plan: &mut DownloadPlan,
     format: PathFormat,
     clashes: &[(Place, Place)],
-    collisions: &[Place],
+    collisions: usize,
 ) {
-    let mut found: Vec<(Option<u32>, Hazard)> = Vec::new();
+    let mut found: Vec<(u32, Hazard)> = Vec::new();
     let clash_of: HashMap<(u32, u32), Place> =
         clashes.iter().map(|(file, other)| ((file.source, file.row), *other)).collect();
     let bare_name = |place: Place| {
@@ -67,7 +67,7 @@ pub(super) fn find(
         let local_root = plan.sources[place.source as usize].resolved.local_root(place.row as usize);
         let below_root = local_path.get(local_root.len()..).unwrap_or(local_path);
         if let Some((code, message)) = bad_name(local_path, below_root, format) {
-            found.push((Some(index as u32), hazard(bare_name(place), local_path, code, message)));
+            found.push((index as u32, hazard(bare_name(place), local_path, code, message)));
         }
         let Some(&other) = (!clash_of.is_empty()).then(|| clash_of.get(&(place.source, place.row))).flatten()
         else {
@@ -77,23 +77,19 @@ pub(super) fn find(
             "{} needs a directory of this name; rename one of the two where they are made",
             path_of(&plan.sources, other)
         );
-        found.push((
-            Some(index as u32),
-            hazard(bare_name(place), local_path, HazardCode::FileAsDirectory, message),
-        ));
+        found
+            .push((index as u32, hazard(bare_name(place), local_path, HazardCode::FileAsDirectory, message)));
     }
-    for &loser in collisions {
-        let message =
-            "another file of the manifest has this name but for its case, and the target folds case; \
+    for index in plan.files.len() - collisions..plan.files.len() {
+        let message = "another file has this name but for its case, and the target folds case; \
                        rename one of the two where they are made"
-                .to_owned();
-        let local_path = path_of(&plan.sources, loser);
-        found.push((None, hazard(bare_name(loser), local_path, HazardCode::CaseCollision, message)));
+            .to_owned();
+        let local_path = path_of(&plan.sources, plan.files[index]);
+        let hazard = hazard(bare_name(plan.files[index]), local_path, HazardCode::CaseCollision, message);
+        found.push((index as u32, hazard));
     }
     for (index, hazard) in found {
-        if let Some(index) = index {
-            plan.hazard_of.entry(index).or_insert(plan.hazards.len() as u32);
-        }
+        plan.hazard_of.entry(index).or_insert(plan.hazards.len() as u32);
         plan.hazards.push(hazard);
     }
 }

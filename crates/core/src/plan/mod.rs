@@ -2,7 +2,7 @@
 
 mod hazards;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::include_filter::IncludeFilter;
+use crate::keys::parse_output_manifest_key;
 use crate::manifest::{Content, Manifest};
 use crate::path::PathFormat;
 use crate::path_mapping::PathMappingApplier;
@@ -30,10 +31,32 @@ pub struct PlanSource {
     pub source_path_format: PathFormat,
     /// What maps the paths; without it they stay as they are.
     pub applier: Option<Arc<PathMappingApplier>>,
-    /// Milliseconds since the epoch; equal times count in input order.
+    /// Milliseconds since the epoch. S3's have whole seconds: equal times go by the session folder's timestamp
+    /// in `key`, then by the key, then by input order.
     pub last_modified: i64,
+    /// The manifest's key in S3.
+    pub key: Option<String>,
     /// The job that the files are of.
     pub job_id: Option<String>,
+}
+
+/// What of a source is plain data, as it crosses from JavaScript.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanSourceFields {
+    root_path: String,
+    source_path_format: PathFormat,
+    last_modified: i64,
+    key: Option<String>,
+    job_id: Option<String>,
+}
+
+impl PlanSourceFields {
+    /// The whole source.
+    pub fn of(self, manifest: Arc<Manifest>, applier: Option<Arc<PathMappingApplier>>) -> PlanSource {
+        let Self { root_path, source_path_format, last_modified, key, job_id } = self;
+        PlanSource { manifest, root_path, source_path_format, applier, last_modified, key, job_id }
+    }
 }
 
 /// How a plan is made.
@@ -180,7 +203,7 @@ pub struct PlannedDeletion {
 /// `INCONSISTENT_SOURCE_FORMATS` where a source's rules are of another format than its paths;
 /// `INVALID_ARGUMENT` where a source's rules lead to another format than the plan's.
 pub fn plan_download(mut sources: Vec<PlanSource>, options: &PlanOptions) -> Result<DownloadPlan> {
-    sources.sort_by_key(|source| source.last_modified);
+    sources.sort_by(|a, b| in_time(a).cmp(&in_time(b)));
     let mut resolved = Vec::with_capacity(sources.len());
     for source in sources {
         let applier = source.applier.as_deref();
@@ -205,6 +228,13 @@ pub fn plan_download(mut sources: Vec<PlanSource>, options: &PlanOptions) -> Res
         resolved.push(Source { resolved: Arc::new(paths), job_id: source.job_id });
     }
     Ok(Planner::new(options).plan(resolved))
+}
+
+/// When a source was written, as far as anybody can tell.
+fn in_time(source: &PlanSource) -> (i64, Option<&str>, Option<&str>) {
+    let key = source.key.as_deref();
+    let timestamp = key.and_then(|key| Some(parse_output_manifest_key(key, None)?.timestamp));
+    (source.last_modified, timestamp, key)
 }
 
 impl DownloadPlan {
@@ -364,14 +394,19 @@ impl Planner {
                     merge.add(index, row);
                 }
             }
-            merge.removed_dirs.extend(source.resolved.removed_dirs());
+            // A filter chooses files; a directory that goes would take more than was chosen.
+            if self.include.is_empty() {
+                merge.removed_dirs.extend(source.resolved.removed_dirs());
+            }
         }
         let clashes = hazards::files_as_directories(&merge, self.format);
-        let Merge { slots, collisions, removed_dirs, .. } = merge;
+        let collisions = merge.collisions();
+        let Merge { slots, removed_dirs, .. } = merge;
         let mut deletions = Vec::new();
         let mut files = Vec::with_capacity(slots.len());
         let mut total_size = 0u64;
-        for slot in slots {
+        // Files that lost their place are part of the plan, so that nobody takes them for downloaded.
+        for slot in slots.into_iter().chain(collisions.iter().copied()) {
             let resolved = &sources[slot.source as usize].resolved;
             let row = slot.row as usize;
             if resolved.is_deleted(row) {
@@ -401,14 +436,17 @@ impl Planner {
             sources,
             files,
         };
-        hazards::find(&mut plan, self.format, &clashes, &collisions);
+        hazards::find(&mut plan, self.format, &clashes, collisions.len());
         plan
     }
 
     fn includes(&self, resolved: &ResolvedManifestPaths, row: usize) -> bool {
         self.include.is_empty()
             || match self.match_paths_by {
-                MatchPathsBy::Local => self.matches(&resolved.local_path(row).replace('\\', "/")),
+                MatchPathsBy::Local => match self.format {
+                    PathFormat::Windows => self.matches(&resolved.local_path(row).replace('\\', "/")),
+                    PathFormat::Posix => self.matches(resolved.local_path(row)),
+                },
                 MatchPathsBy::Job => self.matches(&resolved.job_path(row)),
             }
     }
@@ -439,8 +477,8 @@ struct Merge<'a> {
     folds_case: bool,
     table: HashTable<u32>,
     slots: Vec<Place>,
-    /// Files that lost their place to one of the same manifest that differs from them by case alone.
-    collisions: Vec<Place>,
+    /// Files whose place went to one that differs from them by case alone.
+    lost: Vec<Place>,
     /// Directories to delete, each with its local root.
     removed_dirs: Vec<(&'a str, &'a str)>,
 }
@@ -455,11 +493,10 @@ impl<'a> Merge<'a> {
         match self.table.find(hash, same) {
             Some(&slot) => {
                 let before = std::mem::replace(&mut slots[slot as usize], place);
-                let lost = before.source == place.source
-                    && !sources[source].resolved.is_deleted(before.row as usize)
-                    && path_of(sources, before) != path;
-                if lost {
-                    self.collisions.push(before);
+                // On Windows the two spellings were one file already; elsewhere, and within one manifest, two.
+                let were_two = before.source == place.source || self.sources[source].resolved.is_posix();
+                if were_two && path_of(sources, before) != path {
+                    self.lost.push(before);
                 }
             }
             None => {
@@ -473,6 +510,24 @@ impl<'a> Merge<'a> {
 }
 
 impl Merge<'_> {
+    /// The files that lost their place for good, the latest of each spelling.
+    fn collisions(&self) -> Vec<Place> {
+        let mut seen = HashSet::new();
+        let mut collisions: Vec<Place> = Vec::new();
+        for &lost in self.lost.iter().rev() {
+            let path = path_of(self.sources, lost);
+            let is_live =
+                |place: &Place| !self.sources[place.source as usize].resolved.is_deleted(place.row as usize);
+            let holder = self.holder(path).filter(is_live);
+            let is_lost = holder.is_some_and(|holder| path_of(self.sources, holder) != path);
+            if is_lost && is_live(&lost) && seen.insert(path) {
+                collisions.push(lost);
+            }
+        }
+        collisions.reverse();
+        collisions
+    }
+
     /// Who holds a path.
     fn holder(&self, path: &str) -> Option<Place> {
         let same =

@@ -40,6 +40,7 @@ fn source(manifest: Arc<Manifest>, root: &str, last_modified: i64) -> PlanSource
         source_path_format: PathFormat::Posix,
         applier: None,
         last_modified,
+        key: None,
         job_id: None,
     }
 }
@@ -84,6 +85,21 @@ fn later_manifest_wins_for_the_same_path_over_all_roots() {
 }
 
 #[test]
+fn equal_times_go_by_the_folders_timestamp_and_then_the_key() {
+    let keyed = |task: u32, time: &str, hash: &str| PlanSource {
+        key: Some(format!(
+            "p/Manifests/farm-1/queue-1/job-1/step-1/task-1-{task}/{time}_sessionaction-1-{task}/a_output"
+        )),
+        ..source(manifest(&[("x", hash)]), "/a", 1)
+    };
+    let winner = |sources: [PlanSource; 2]| hashes(&posix(sources.to_vec()))[0].1.clone();
+    let (early, late) = (keyed(9, "2025-05-01", HASH_A), keyed(0, "2025-05-02", HASH_B));
+    assert_eq!(winner([early.clone(), late.clone()]), HASH_B);
+    assert_eq!(winner([late, early.clone()]), HASH_B);
+    assert_eq!(winner([early, keyed(0, "2025-05-01", HASH_B)]), HASH_A);
+}
+
+#[test]
 fn equal_times_count_in_input_order() {
     let sources = [HASH_B, HASH_A].map(|hash| source(manifest(&[("x", hash)]), "/a", 1)).to_vec();
     assert_eq!(hashes(&posix(sources)), [("/a/x".to_owned(), HASH_A.to_owned())]);
@@ -91,19 +107,36 @@ fn equal_times_count_in_input_order() {
 
 #[test]
 fn paths_that_differ_by_case_are_one_place_only_where_the_target_folds_case() {
-    let sources =
-        vec![source(manifest(&[("x", HASH_A)]), "/a", 1), source(manifest(&[("X", HASH_B)]), "/a", 2)];
-    assert_eq!(posix(sources.clone()).file_count(), 2);
-    let folded = windows(sources);
-    assert_eq!(hashes(&folded), [("D:\\out\\X".to_owned(), HASH_B.to_owned())]);
-    assert_eq!(folded.hazard_count(), 0, "a later manifest may rename");
+    let sources = ["x", "X"].map(|path| source(manifest(&[(path, HASH_A)]), "C:\\a", 1));
+    let on_windows = |folds| {
+        let options = PlanOptions { case_insensitive: Some(folds), ..options(PathFormat::Windows) };
+        let sources = sources.clone().map(|s| PlanSource { source_path_format: PathFormat::Windows, ..s });
+        plan_download(sources.to_vec(), &options).unwrap()
+    };
+    assert_eq!(on_windows(false).file_count(), 2);
+    // On Windows the later manifest has renamed the one file.
+    let folded = on_windows(true);
+    assert_eq!((folded.file_count(), folded.file(0).local_path, folded.hazard_count()), (1, "C:\\a\\X", 0));
 }
 
 #[test]
-fn two_files_of_one_manifest_that_differ_by_case_are_a_hazard() {
-    let plan = windows(vec![source(manifest(&[("x", HASH_A), ("X", HASH_B)]), "/a", 1)]);
-    let hazards = plan.hazards(0, 9);
-    assert_eq!((hazards[0].path.as_str(), hazards[0].code), ("x", HazardCode::CaseCollision));
+fn two_files_that_differ_by_case_are_a_hazard_for_the_one_that_loses_its_place() {
+    let lost = |sources| {
+        let plan = windows(sources);
+        let hazards = plan.hazards(0, 9);
+        assert_eq!(hazards.iter().map(|hazard| hazard.code).collect::<Vec<_>>(), [HazardCode::CaseCollision]);
+        assert_eq!(plan.file_count(), 2);
+        let with_hazard = plan.files().find(|file| file.hazard.is_some()).map(|file| file.path.to_owned());
+        assert_eq!(with_hazard.as_ref(), Some(&hazards[0].path));
+        hazards[0].path.clone()
+    };
+    assert_eq!(lost(vec![source(manifest(&[("x", HASH_A), ("X", HASH_B)]), "/a", 1)]), "x");
+    // Two tasks of a Linux job wrote two files.
+    let two = ["x", "X"].map(|path| source(manifest(&[(path, HASH_A)]), "/a", 1));
+    assert_eq!(lost(two.to_vec()), "x");
+    // The last of three has the place, whatever was lost to it or won by it before.
+    let three = [("x", HASH_A), ("X", HASH_B), ("x", HASH_B)];
+    assert_eq!(lost(vec![source(manifest(&three), "/a", 1)]), "X");
 }
 
 #[test]
@@ -148,7 +181,7 @@ fn a_windows_drive_in_a_manifest_path_leaves_the_root() {
 
 #[test]
 fn a_part_that_would_reroot_on_windows_is_unmapped() {
-    for path in ["C:", "sub/a:b", "..\\..\\x", "\\x"] {
+    for path in ["C:", "sub/a:b", "..\\..\\x", "\\x", "a\\\\b", "a\\.\\b", "a\\"] {
         let plan = windows(vec![source(manifest(&[(path, HASH_A)]), "/a", 1)]);
         assert_eq!((plan.file_count(), plan.unmapped_count()), (0, 1), "{path}");
     }
@@ -269,4 +302,39 @@ fn an_absolute_manifest_needs_each_name_mapped_or_below_the_root() {
     };
     mapped.applier = Some(Arc::new(PathMappingApplier::new(&[rule], PathFormat::Posix).unwrap()));
     assert_eq!(hashes(&posix(vec![mapped])), [("/out/x".to_owned(), HASH_B.to_owned())]);
+}
+
+#[test]
+fn a_destination_that_is_not_absolute_is_nowhere() {
+    for (destination, format) in [
+        ("", PathFormat::Posix),
+        ("out", PathFormat::Posix),
+        ("D:", PathFormat::Windows),
+        ("D:out", PathFormat::Windows),
+        ("\\out", PathFormat::Windows),
+    ] {
+        let rule = PathMappingRule {
+            source_path_format: PathFormat::Posix,
+            source_path: "/a".into(),
+            destination_path: destination.into(),
+        };
+        let mut from = source(manifest(&[("x", HASH_A)]), "/a", 1);
+        from.applier = Some(Arc::new(PathMappingApplier::new(&[rule], format).unwrap()));
+        let plan = plan_download(vec![from], &options(format)).unwrap();
+        assert_eq!((plan.file_count(), plan.unmapped_count()), (0, 1), "{destination:?}");
+    }
+}
+
+#[test]
+fn a_path_of_ten_megabytes_is_planned_as_a_name_that_is_too_long() {
+    let plan = posix(vec![source(manifest(&[(&"x/".repeat(5 << 20), HASH_A)]), "/a", 1)]);
+    assert_eq!(plan.file(0).hazard.map(|hazard| hazard.code), Some(HazardCode::NameTooLong));
+}
+
+#[test]
+fn a_filter_keeps_directories_from_being_deleted() {
+    let gone = NewManifestDir { path: "d".into(), deleted: Some(true) };
+    let options = PlanOptions { include: vec!["*.png".into()], ..options(PathFormat::Posix) };
+    let plan = plan_download(vec![source(diff(Vec::new(), vec![gone]), "/a", 1)], &options).unwrap();
+    assert!(plan.deletions().is_empty());
 }
