@@ -33,3 +33,8 @@ pub use progress::{Phase, ProgressCallback, TransferProgress};
 pub use statistics::TransferStatistics;
 // Part of `RunControl`.
 pub use tokio_util::sync::CancellationToken;
+
+/// The program in README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
