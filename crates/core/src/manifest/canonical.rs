@@ -2,7 +2,7 @@
 //! the bytes between the values are known beforehand, so nothing but the values is looked at.
 
 use super::build::{Builder, Draft, MAX_SAFE_INTEGER};
-use super::decode::Wtf8;
+use super::wtf8::Wtf8;
 use super::{Manifest, ManifestVersion};
 
 /// Reads a manifest in canonical form; none for anything else, wrong or right, which is left to the general way

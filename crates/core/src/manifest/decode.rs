@@ -10,6 +10,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 use serde_json::value::RawValue;
 
 use super::build::{Builder, Draft, MAX_SAFE_INTEGER, Refusal, check_hash_alg, unsupported};
+use super::wtf8::Wtf8;
 use super::{Manifest, ManifestVersion, canonical};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -341,32 +342,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
             }
         }
         deserializer.deserialize_map(Fields(PhantomData))
-    }
-}
-
-/// A JSON string that may hold lone surrogates, which the reference writes for undecodable names.
-pub(super) struct Wtf8<'a>(pub(super) Cow<'a, [u8]>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Wtf8<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Wtf8<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-                Ok(Wtf8(Cow::Borrowed(bytes)))
-            }
-
-            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                Ok(Wtf8(Cow::Owned(bytes.to_vec())))
-            }
-        }
-        // A list of small integers is "bytes" to the JSON reader too; it is refused, as nothing visits a list.
-        deserializer.deserialize_bytes(Text)
     }
 }
 

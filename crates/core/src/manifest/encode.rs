@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::wtf8::utf16;
 use super::{Content, ContentRecord, Manifest, ManifestVersion};
 
 pub(super) fn encode(manifest: &Manifest) -> String {
@@ -222,44 +223,5 @@ impl Json {
             }
         }
         self.raw("\"");
-    }
-}
-
-/// The UTF-16 units of WTF-8, lone surrogates included. Trusts its input to be WTF-8, as the JSON reader writes it.
-fn utf16(wtf8: &[u8]) -> impl Iterator<Item = u16> {
-    let mut at = 0;
-    let mut low = None;
-    std::iter::from_fn(move || {
-        if let Some(low) = low.take() {
-            return Some(low);
-        }
-        let first = *wtf8.get(at)?;
-        let (length, head) = match first {
-            0..0x80 => (1, u32::from(first)),
-            0x80..0xe0 => (2, u32::from(first & 0x1f)),
-            0xe0..0xf0 => (3, u32::from(first & 0x0f)),
-            _ => (4, u32::from(first & 0x07)),
-        };
-        let rest = wtf8.iter().skip(at + 1).take(length - 1);
-        let code = rest.fold(head, |code, &byte| code << 6 | u32::from(byte & 0x3f));
-        at += length;
-        if code < 0x1_0000 {
-            return u16::try_from(code).ok();
-        }
-        let code = code - 0x1_0000;
-        low = u16::try_from(0xdc00 | (code & 0x3ff)).ok();
-        u16::try_from(0xd800 | ((code >> 10) & 0x3ff)).ok()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn utf16_of_wtf8_is_utf16_of_text_and_keeps_lone_surrogates() {
-        let text = "aé東𐀀";
-        assert!(utf16(text.as_bytes()).eq(text.encode_utf16()));
-        assert!(utf16(b"\xed\xa0\x80x").eq([0xd800, 0x78]));
     }
 }

@@ -5,6 +5,7 @@ mod canonical;
 mod decode;
 mod encode;
 mod merge;
+mod wtf8;
 
 use std::collections::BTreeMap;
 
