@@ -43,6 +43,12 @@ impl DownloadOrchestrator {
         Ok(Self { client: Arc::new(Client::new(s3, credentials)?), concurrency })
     }
 
+    /// The same over a client that is there already.
+    #[doc(hidden)]
+    pub fn over(client: Arc<Client>, concurrency: Concurrency) -> Self {
+        Self { client, concurrency }
+    }
+
     /// The client of the bucket.
     pub fn client(&self) -> &Arc<Client> {
         &self.client

@@ -8,31 +8,31 @@ use rusty_attachments_core::{Error, ErrorCode, Result};
 use super::settings::variable;
 
 /// A body or answer that brings nothing for so long has stalled.
-const IDLE: Duration = Duration::from_secs(20);
+pub(crate) const IDLE: Duration = Duration::from_secs(20);
 const CONNECT: Duration = Duration::from_secs(10);
 /// S3 closes idle connections soon after; one that is closed while it is taken costs a retry.
 const KEEP_IDLE_CONNECTION: Duration = Duration::from_secs(15);
 
 /// A client that trusts `AWS_CA_BUNDLE`, otherwise what the system trusts, otherwise Mozilla's list: slim
 /// containers have no list of their own, and Node brings one too. Proxies are those of the environment.
-pub(crate) fn connect() -> Result<reqwest::Client> {
+pub(crate) fn connect(idle: Duration) -> Result<reqwest::Client> {
     // Whoever installed a provider before keeps it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = match variable("AWS_CA_BUNDLE") {
-        Some(path) => builder().tls_certs_only(read_bundle(&path)?).build(),
-        None => builder().build().or_else(|_| builder().tls_certs_only(mozilla()?).build()),
+        Some(path) => builder(idle).tls_certs_only(read_bundle(&path)?).build(),
+        None => builder(idle).build().or_else(|_| builder(idle).tls_certs_only(mozilla()?).build()),
     };
     client.map_err(|cause| {
         Error::new(ErrorCode::Network, format!("No HTTP client can be made: {cause}")).caused_by(cause)
     })
 }
 
-fn builder() -> ClientBuilder {
+fn builder(idle: Duration) -> ClientBuilder {
     reqwest::Client::builder()
         .user_agent(concat!("rusty-attachments/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)
-        .read_timeout(IDLE)
+        .read_timeout(idle)
         .pool_idle_timeout(KEEP_IDLE_CONNECTION)
         .tcp_nodelay(true)
 }
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn a_machine_without_certificates_has_mozilla_s() {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        assert!(builder().tls_certs_only(mozilla().unwrap()).build().is_ok());
+        assert!(builder(IDLE).tls_certs_only(mozilla().unwrap()).build().is_ok());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod sign;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use rusty_attachments_core::{Error, ErrorCode, Result};
@@ -22,7 +23,7 @@ pub(crate) use self::get::has_changed;
 pub(crate) use self::list::{Page, Since};
 pub use self::settings::S3Settings;
 
-use self::connect::connect;
+use self::connect::{IDLE, connect};
 use self::credentials::CredentialsCache;
 use self::retry::RetryBudget;
 use self::settings::Addressing;
@@ -49,6 +50,16 @@ impl Client {
     /// # Errors
     /// `INVALID_ARGUMENT` for a bucket, endpoint or owner that cannot be; `IO` if `AWS_CA_BUNDLE` cannot be read.
     pub fn new(settings: S3Settings, credentials: CredentialsSource) -> Result<Self> {
+        Self::with_patience(settings, credentials, IDLE)
+    }
+
+    /// The same, with another time after which what brings nothing has stalled: tests have less patience.
+    #[doc(hidden)]
+    pub fn with_patience(
+        settings: S3Settings,
+        credentials: CredentialsSource,
+        patience: Duration,
+    ) -> Result<Self> {
         let addressing = settings.addressing()?;
         let bucket_owner = settings.expected_bucket_owner.as_deref().map(HeaderValue::from_str).transpose();
         let bucket_owner = bucket_owner.map_err(|cause| {
@@ -56,7 +67,7 @@ impl Client {
                 .caused_by(cause)
         })?;
         Ok(Self {
-            http: connect()?,
+            http: connect(patience)?,
             region: RwLock::new(settings.initial_region()),
             settings,
             addressing,

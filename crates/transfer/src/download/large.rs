@@ -11,14 +11,11 @@ use super::Run;
 use super::assembly::Assembly;
 use super::content::parts;
 use super::layout::{FileRange, Layout};
-use super::object::{self, Outcome, TRIES};
+use super::object::{self, Outcome, RESTARTS, TRIES};
 use super::writer::{PIECE, Writer};
 use crate::blocking::blocking;
 use crate::client::has_changed;
 use crate::pace::Finished;
-
-/// How often an object is begun again that changed while it was read.
-const RESTARTS: u32 = 2;
 
 /// A file, or several equal ones, while its ranges are fetched.
 pub(crate) struct Large {

@@ -14,13 +14,15 @@ use super::content::{Part, parts};
 use super::disk::{DiskContext, path_error};
 use super::file::{Placement, TempFile};
 use super::{ConflictResolution, Run, cancelled};
-use crate::client::ObjectReader;
+use crate::client::{ObjectReader, has_changed};
 use crate::pace::Finished;
 
 /// Content up to this size is held in memory and goes to disk in one step.
 pub(crate) const SMALL: u64 = 256 * 1024;
 /// How often content is fetched that does not have its hash.
 pub(crate) const TRIES: u32 = 2;
+/// How often an object is begun again that changed while it was read.
+pub(crate) const RESTARTS: u32 = 2;
 
 /// What became of one file. `false` if it turned out to be there already.
 pub(crate) type Outcome = (u32, Result<bool>);
@@ -48,12 +50,18 @@ async fn fetch_small(run: &Arc<Run>, files: &[u32], received: &mut u64) -> Resul
         let message = format!("The manifest says nothing about the content of {}.", file.path);
         return Err(path_error(ErrorCode::InvalidManifest, message, Path::new(file.local_path)));
     };
-    let mut tries = 1;
+    let (mut tries, mut restarts) = (1, 0);
     loop {
         let body = run.unless_cancelled(async {
             open(run, part, None, None, None).await?.read_to_end(part.size).await
         });
-        let body = body.await?;
+        let body = match body.await {
+            Err(error) if has_changed(&error) && restarts < RESTARTS => {
+                restarts += 1;
+                continue;
+            }
+            body => body?,
+        };
         *received += body.len() as u64;
         run.progress.received(body.len() as u64);
         check_size(run, part, body.len() as u64)?;

@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rusty_attachments_farm::outputs::{
     AssetRoot, OutputFile, QueueLocation, SessionAction, content_hash, content_key, id, numbered_id,
 };
 use rusty_attachments_farm::{Farm, REGION};
 use rusty_attachments_transfer::{
-    Concurrency, Credentials, CredentialsSource, DownloadOrchestrator, DownloadResult, JobOutputsOptions,
-    RunControl, S3Settings, download_job_outputs,
+    Client, Concurrency, Credentials, CredentialsSource, DownloadOrchestrator, DownloadResult,
+    JobOutputsOptions, RunControl, S3Settings, download_job_outputs,
 };
 
 pub const BUCKET: &str = "attachments";
@@ -100,6 +102,13 @@ impl Scene {
     pub fn orchestrator(&self) -> DownloadOrchestrator {
         let credentials = CredentialsSource::Static(self.credentials());
         DownloadOrchestrator::new(self.settings(), credentials, Concurrency::Auto).unwrap()
+    }
+
+    /// One that takes a body for stalled after a second.
+    pub fn impatient(&self, concurrency: Concurrency) -> DownloadOrchestrator {
+        let source = CredentialsSource::Static(self.credentials());
+        let client = Client::with_patience(self.settings(), source, Duration::from_secs(1)).unwrap();
+        DownloadOrchestrator::over(Arc::new(client), concurrency)
     }
 
     /// Options as JavaScript would write them, with the root mapped to this scene's directory.

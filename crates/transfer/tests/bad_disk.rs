@@ -1,0 +1,181 @@
+//! Disks that are full or refuse, and what must never be touched.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{BUCKET, MTIME, ROOT, Scene};
+use rusty_attachments_core::ErrorCode;
+use rusty_attachments_farm::Object;
+use rusty_attachments_farm::outputs::output_manifest_key;
+use serde_json::json;
+
+/// A mount that is gone with it.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// `None` where only root may mount and this is someone else: then nothing of this can be tried.
+    fn new(place: &Path, options: &[&str]) -> Option<Self> {
+        let user = Command::new("id").arg("-u").output().unwrap();
+        if user.stdout != b"0\n" {
+            eprintln!("NOT TESTED: mounting {} needs root", place.display());
+            return None;
+        }
+        let done = Command::new("mount").args(options).arg(place).status().unwrap();
+        assert!(
+            done.success(),
+            "root cannot mount {options:?} {}: allow it, or run as another user",
+            place.display()
+        );
+        Some(Self(place.into()))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_without_room_is_told_before_the_first_byte() {
+    let scene = Scene::new("no-room").await;
+    scene.add(0, 1, &[("a", &vec![1; 3_000_000]), ("b", &vec![2; 3_000_000])]);
+    fs::create_dir_all(scene.target()).unwrap();
+    let options = ["-t", "tmpfs", "-o", "size=4m", "tmpfs"];
+    let Some(_mount) = Mount::new(&scene.target(), &options) else { return };
+    scene.farm.clear_requests();
+    let error = scene.download_with(json!({})).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::DiskFull);
+    assert!(scene.tree().is_empty() && scene.content_requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_on_the_way_is_told_and_left_without_temporary_files() {
+    for size in [3_000_000, 20_000_000] {
+        let scene = Scene::new(&format!("fills-up-{size}")).await;
+        scene.add(0, 1, &[("small", b"s"), ("big", &vec![1; size])]);
+        fs::create_dir_all(scene.target()).unwrap();
+        // Room for the bytes, but not for as many files: the check before cannot see that.
+        let limits = format!("size={}k,nr_inodes=3", size / 1024 + 64);
+        let options = ["-t", "tmpfs", "-o", limits.as_str(), "tmpfs"];
+        let Some(_mount) = Mount::new(&scene.target(), &options) else { return };
+        fs::write(scene.path("taken"), "").unwrap();
+        let error = scene.download_with(json!({"concurrency": 1})).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::DiskFull, "{error}");
+        assert!(scene.tree().keys().all(|name| !name.ends_with(".part")), "{:?}", scene.tree().keys());
+    }
+}
+
+#[tokio::test]
+async fn what_an_interrupted_run_has_on_disk_is_not_counted_as_missing_room() {
+    use rusty_attachments_farm::{Effect, Often, Requests, Rule};
+    let scene = Scene::new("room-resume").await;
+    let body: Vec<u8> = (0..5_000_000u32).flat_map(u32::to_le_bytes).collect();
+    scene.add(0, 1, &[("large", &body)]);
+    fs::create_dir_all(scene.target()).unwrap();
+    let options = ["-t", "tmpfs", "-o", "size=24m", "tmpfs"];
+    let Some(_mount) = Mount::new(&scene.target(), &options) else { return };
+    let expired = Rule::new(Effect::refuse(400, "ExpiredToken")).on(Requests::with_key("/Data/"));
+    scene.farm.set_rules(vec![expired.often(Often::After(1))]);
+    let error = scene.download_with(json!({"concurrency": 1})).await.unwrap_err();
+    assert_eq!(error.code, ErrorCode::Credentials);
+    scene.farm.set_rules(Vec::new());
+    scene.download().await;
+    assert!(scene.tree().len() == 1 && scene.tree()["large"] == body);
+}
+
+#[tokio::test]
+async fn a_disk_that_is_mounted_read_only_is_named() {
+    let scene = Scene::new("read-only").await;
+    scene.add(0, 1, &[("a.txt", b"alpha"), ("large", &vec![1; 17_000_000])]);
+    fs::create_dir_all(scene.target()).unwrap();
+    let Some(_mount) = Mount::new(&scene.target(), &["-t", "tmpfs", "-o", "ro,size=40m", "tmpfs"]) else {
+        return;
+    };
+    let result = scene.download().await;
+    assert_eq!(result.failure_count, 2);
+    for failure in &result.failures {
+        assert_eq!(failure.error.code, ErrorCode::Io);
+        assert!(failure.error.message.contains("read-only"), "{}", failure.error);
+    }
+}
+
+fn add_manifest(scene: &Scene, time: u32, manifest: &serde_json::Value) {
+    let key = output_manifest_key(&scene.location, &scene.action(time, time), &common::root());
+    let object = Object::new(manifest.to_string())
+        .with_metadata("asset-root", ROOT)
+        .with_last_modified(i64::from(time) * 1_000);
+    scene.farm.put_object(BUCKET, &key, object);
+}
+
+/// A job that deletes a file, a file behind a link, a directory with something in it and an empty one.
+async fn deleting(name: &str) -> Scene {
+    let scene = Scene::new(name).await;
+    scene.add(0, 1, &[("kept.txt", b"alpha")]);
+    add_manifest(
+        &scene,
+        2,
+        &json!({
+            "specificationVersion": "relative-manifest-diff-beta-2025-12", "hashAlg": "xxh128", "totalSize": 0,
+            "parentManifestHash": "0".repeat(32),
+            "dirs": [
+                {"name": "empty", "delete": true}, {"name": "full", "delete": true}, {"name": "link"},
+            ],
+            "files": [
+                {"name": "gone.txt", "delete": true, "mtime": MTIME},
+                {"name": "$2/outside.txt", "delete": true, "mtime": MTIME},
+                {"name": "never-was.txt", "delete": true, "mtime": MTIME},
+            ],
+        }),
+    );
+    let outside = scene.target().with_file_name("outside");
+    for directory in ["empty", "full"] {
+        fs::create_dir_all(scene.path(directory)).unwrap();
+    }
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join("outside.txt"), "mine").unwrap();
+    fs::write(scene.path("gone.txt"), "old").unwrap();
+    fs::write(scene.path("full/mine.txt"), "mine").unwrap();
+    symlink(&outside, scene.path("link")).unwrap();
+    scene
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_unless_it_is_asked_for() {
+    let scene = deleting("not-deleting").await;
+    let result = scene.download().await;
+    assert!(result.failures.is_empty(), "{:?}", result.failures);
+    for path in ["gone.txt", "empty", "full/mine.txt", "link/outside.txt", "kept.txt"] {
+        assert!(scene.path(path).exists(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn deletions_spare_full_directories_and_what_lies_behind_links() {
+    let scene = deleting("deleting").await;
+    let result = scene.download_with(json!({"applyDeletions": true})).await.unwrap();
+    for (path, stays) in [
+        ("gone.txt", false),
+        ("empty", false),
+        ("full/mine.txt", true),
+        ("link/outside.txt", true),
+        ("kept.txt", true),
+    ] {
+        assert_eq!(scene.path(path).exists(), stays, "{path}");
+    }
+    let codes: Vec<_> = result.failures.iter().map(|failure| failure.error.code).collect();
+    assert_eq!(codes, [ErrorCode::PathOutsideRoot]);
+}
+
+#[tokio::test]
+async fn a_dry_run_deletes_nothing() {
+    let scene = deleting("dry-deleting").await;
+    scene.download_with(json!({"applyDeletions": true, "dryRun": true})).await.unwrap();
+    assert!(scene.path("gone.txt").exists() && scene.path("empty").exists());
+}
