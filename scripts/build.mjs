@@ -77,7 +77,7 @@ async function wasm() {
   if (!stale([file, glue], [built, join(root, 'Cargo.lock')])) return
 
   const folder = join(target, 'bindgen')
-  cargo(first, 'run', '-p', 'rusty-attachments-bindgen', '--', built, folder)
+  cargo(first, 'run', '--profile', 'tool', '-p', 'rusty-attachments-bindgen', '--', built, folder)
   const { default: binaryen } = await import('binaryen')
   const module = binaryen.readBinary(readFileSync(join(folder, 'rusty_attachments_bg.wasm')))
   binaryen.setOptimizeLevel(2)
