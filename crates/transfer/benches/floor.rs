@@ -8,7 +8,8 @@
 //! floor metadata LIST DIRECTORY
 //! ```
 //!
-//! LIST has one object a line: its key, a tab, its path below DIRECTORY. Endpoint, region, credentials
+//! LIST has one object a line: its key, a tab, its path below DIRECTORY. Where DIRECTORY is `-`, bytes are
+//! read and dropped. Endpoint, region, credentials
 //! and certificates are those of the usual `AWS_*` variables. One line of JSON says what it took.
 
 use std::collections::HashSet;
@@ -40,7 +41,7 @@ fn main() -> Result<()> {
     let idle = memory("VmRSS:");
     let took = match arguments[..] {
         ["get", list, directory, bucket, concurrency] => {
-            get(&read(list, directory)?, bucket, concurrency.parse()?)?
+            get(&read(list, directory)?, directory != "-", bucket, concurrency.parse()?)?
         }
         ["metadata", list, directory] => metadata(&read(list, directory)?)?,
         _ => {
@@ -79,14 +80,16 @@ fn metadata(wanted: &[Wanted]) -> Result<Duration> {
     Ok(start.elapsed())
 }
 
-fn get(wanted: &[Wanted], bucket: &str, concurrency: usize) -> Result<Duration> {
+fn get(wanted: &[Wanted], keep: bool, bucket: &str, concurrency: usize) -> Result<Duration> {
     let start = Instant::now();
-    for directory in wanted.iter().filter_map(|one| one.path.parent()).collect::<HashSet<_>>() {
+    let path = |one: &Wanted| keep.then(|| one.path.clone());
+    let directories: HashSet<&Path> = wanted.iter().filter_map(|one| one.path.parent()).collect();
+    for directory in directories.into_iter().filter(|_| keep) {
         std::fs::create_dir_all(directory)?;
     }
     let service = Arc::new(Service::new(bucket)?);
-    let wanted: Arc<[(String, PathBuf)]> =
-        wanted.iter().map(|one| (one.key.clone(), one.path.clone())).collect();
+    let wanted: Arc<[(String, Option<PathBuf>)]> =
+        wanted.iter().map(|one| (one.key.clone(), path(one))).collect();
     let next = Arc::new(AtomicUsize::new(0));
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let workers: Vec<_> = (0..concurrency)
@@ -94,7 +97,7 @@ fn get(wanted: &[Wanted], bucket: &str, concurrency: usize) -> Result<Duration> 
                 let (service, wanted, next) = (Arc::clone(&service), Arc::clone(&wanted), Arc::clone(&next));
                 tokio::spawn(async move {
                     while let Some((key, path)) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        service.get(key, path).await?;
+                        service.get(key, path.as_deref()).await?;
                     }
                     Ok::<_, Box<dyn Error + Send + Sync>>(())
                 })
@@ -131,13 +134,15 @@ impl Service {
         })
     }
 
-    async fn get(&self, key: &str, path: &Path) -> Result<()> {
+    async fn get(&self, key: &str, path: Option<&Path>) -> Result<()> {
         let mut request = Request::new(reqwest::Method::GET, Url::parse(&format!("{}/{key}", self.bucket))?);
         self.sign(&mut request)?;
         let mut answer = self.client.execute(request).await?.error_for_status()?;
-        let mut file = std::fs::File::create(path)?;
+        let mut file = path.map(std::fs::File::create).transpose()?;
         while let Some(bytes) = answer.chunk().await? {
-            file.write_all(&bytes)?;
+            if let Some(file) = &mut file {
+                file.write_all(&bytes)?;
+            }
         }
         Ok(())
     }

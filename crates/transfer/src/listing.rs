@@ -183,4 +183,36 @@ mod tests {
         let ended = Stretch { list: 0, since: Since::Start, up_to: Some("k2".into()) };
         assert_eq!(rest(&ended, &page), []);
     }
+
+    /// What S3 answers, with the last key as the token.
+    fn page(keys: &[String], since: &Since) -> Page {
+        let start = match since {
+            Since::Start => 0,
+            Since::Token(key) | Since::After(key) => keys.partition_point(|other| other <= key),
+        };
+        let end = keys.len().min(start + 1_000);
+        let objects = keys[start..end].iter();
+        Page {
+            objects: objects.map(|key| ListedObject { key: key.clone(), last_modified: None }).collect(),
+            next: (end < keys.len()).then(|| keys[end - 1].clone()),
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_manifests_take_few_answers_one_after_another() {
+        let id = "0f".repeat(16);
+        let key =
+            |task: u32| format!("job-{id}/step-{id}/task-{id}-{task}/2026_sessionaction-{id}-0/r_output");
+        let mut keys: Vec<String> = (0..100_000).map(key).collect();
+        keys.sort();
+        let mut stretches = vec![Stretch { list: 0, since: Since::Start, up_to: None }];
+        let (mut answers, mut requests) = (0, 0);
+        while !stretches.is_empty() {
+            answers += 1;
+            requests += stretches.len();
+            stretches =
+                stretches.iter().flat_map(|stretch| rest(stretch, &page(&keys, &stretch.since))).collect();
+        }
+        assert!(answers <= 8 && requests <= 250, "{answers} one after another, {requests} in all");
+    }
 }

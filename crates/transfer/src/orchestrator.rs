@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusty_attachments_core::keys::{ManifestLocation, OutputManifestScope};
 use rusty_attachments_core::{
-    DownloadPlan, MatchPathsBy, PathFormat, PlanOptions, ResolvedManifestPaths, Result,
+    DownloadPlan, Error, ErrorCode, MatchPathsBy, PathFormat, PlanOptions, ResolvedManifestPaths, Result,
 };
 
 use crate::client::{Client, CredentialsSource, S3Settings};
@@ -15,6 +15,23 @@ use crate::progress::Progress;
 /// The format of this machine's paths.
 pub(crate) const LOCAL_FORMAT: PathFormat =
     if cfg!(windows) { PathFormat::Windows } else { PathFormat::Posix };
+
+/// Paths of the other format would each fail in a way of its own, or land in odd places.
+fn check_format(format: PathFormat, what: &str, argument: &str) -> Result<()> {
+    if format == LOCAL_FORMAT {
+        return Ok(());
+    }
+    let name = |format| match format {
+        PathFormat::Windows => "Windows",
+        PathFormat::Posix => "POSIX",
+    };
+    let message = format!(
+        "{what} for {} paths, and this machine's are {} paths; give destinations of this machine",
+        name(format),
+        name(LOCAL_FORMAT)
+    );
+    Err(Error::new(ErrorCode::InvalidArgument, message).with("argument", argument))
+}
 
 /// A plan for this machine.
 pub(crate) fn plan_options(include: Vec<String>, match_paths_by: MatchPathsBy) -> PlanOptions {
@@ -93,6 +110,9 @@ impl DownloadOrchestrator {
         options: &DownloadOptions,
         control: &RunControl,
     ) -> Result<DownloadReport> {
+        for paths in &resolved {
+            check_format(paths.destination_path_format(), "these paths are", "resolved")?;
+        }
         let plan = DownloadPlan::from_resolved(resolved, &plan_options(Vec::new(), MatchPathsBy::Local));
         self.download(&Arc::new(plan), options, control).await
     }
@@ -100,7 +120,7 @@ impl DownloadOrchestrator {
     /// Downloads a plan. What fails for single files is in the report.
     ///
     /// # Errors
-    /// `CANCELLED`; what concerns all files, as `CREDENTIALS`, `DISK_FULL` and a bucket that is `NOT_FOUND`; with
+    /// `INVALID_ARGUMENT` for a plan of another machine; `CANCELLED`; what concerns all files, as `CREDENTIALS`, `DISK_FULL` and a bucket that is `NOT_FOUND`; with
     /// `fail_fast`, the first file's.
     pub async fn download(
         &self,
@@ -108,6 +128,7 @@ impl DownloadOrchestrator {
         options: &DownloadOptions,
         control: &RunControl,
     ) -> Result<DownloadReport> {
+        check_format(plan.destination_path_format(), "the plan is", "plan")?;
         let progress = Arc::new(Progress::new(control.progress.clone()));
         let concurrency = self.concurrency(options.concurrency);
         download(&self.client, plan, options, concurrency, &control.cancel, &progress).await

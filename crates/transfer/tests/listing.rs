@@ -4,8 +4,8 @@ mod common;
 
 use common::{BUCKET, Scene, root};
 use rusty_attachments_core::keys::{ManifestLocation, OutputManifestScope};
+use rusty_attachments_farm::Object;
 use rusty_attachments_farm::outputs::{id, numbered_id, output_manifest_key};
-use rusty_attachments_farm::{Effect, Object, Requests, Rule};
 
 /// `(step, tasks)`; returns the keys in order.
 fn fill(scene: &Scene, steps: &[(&str, u32)]) -> Vec<String> {
@@ -58,15 +58,4 @@ async fn many_steps_are_listed_at_once() {
     let keys = fill(&scene, &steps);
     assert_eq!(listed(&scene).await, keys);
     assert!(scene.farm.requests().len() <= 30, "{}", scene.farm.requests().len());
-}
-
-#[tokio::test]
-async fn a_long_list_waits_for_few_answers_one_after_another() {
-    let scene = Scene::new("waits").await;
-    let keys = fill(&scene, &[("a", 30_000)]);
-    scene.farm.set_rules(vec![Rule::new(Effect::Delay { milliseconds: 300 }).on(Requests::listings())]);
-    let began = std::time::Instant::now();
-    assert_eq!(listed(&scene).await.len(), keys.len());
-    let answers = began.elapsed().as_millis() / 300;
-    assert!(answers < 12, "as long as {answers} answers; there are 30 pages");
 }

@@ -17,10 +17,11 @@ pub struct S3Settings {
     pub bucket: String,
     /// What the keys of all job attachments begin with, without a slash at its end.
     pub root_prefix: String,
-    /// The bucket's region; otherwise `AWS_REGION`, `AWS_DEFAULT_REGION`, then `us-east-1`.
+    /// The bucket's region; otherwise `AWS_REGION`, `AWS_DEFAULT_REGION`, then `us-east-1`, which an empty one means.
     #[serde(default)]
     pub region: Option<String>,
-    /// The URL of an S3 service; otherwise `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, then Amazon's own.
+    /// The URL of an S3 service; otherwise `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, then Amazon's own, which an empty
+    /// one means.
     #[serde(default)]
     pub endpoint: Option<String>,
     /// Whether the bucket is the path's first part instead of the host's; otherwise told from the endpoint.
@@ -46,6 +47,7 @@ impl S3Settings {
             .clone()
             .or_else(|| variable("AWS_REGION"))
             .or_else(|| variable("AWS_DEFAULT_REGION"))
+            .filter(|region| !region.is_empty())
             .unwrap_or_else(|| "us-east-1".into())
     }
 
@@ -55,7 +57,8 @@ impl S3Settings {
             .clone()
             .or_else(|| variable("AWS_ENDPOINT_URL_S3"))
             .or_else(|| variable("AWS_ENDPOINT_URL"));
-        Addressing::new(&self.bucket, endpoint.as_deref(), self.force_path_style)
+        let endpoint = endpoint.as_deref().filter(|url| !url.is_empty());
+        Addressing::new(&self.bucket, endpoint, self.force_path_style)
     }
 }
 
