@@ -4,7 +4,6 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
 import { build, install, root } from './build.mjs'
-import { buildFarm } from './farm.mjs'
 
 const node = (script, ...parameters) => [process.execPath, join(root, 'node_modules', script), ...parameters]
 
@@ -15,9 +14,9 @@ const steps = [
   ['types', ...node('typescript/bin/tsc', '--noEmit', '-p', '.')],
   ['lint of JavaScript', ...node('eslint/bin/eslint.js', '.')],
   ['lint of Rust', 'cargo', 'clippy', '--quiet', '--workspace', '--all-targets', '--', '--deny', 'warnings'],
+  // It builds the farm too, whose own tests run the program.
   ['tests of Rust', 'cargo', 'test', '--workspace'],
   ['build', build],
-  ['build of the farm', buildFarm],
   ['tests of JavaScript', process.execPath, '--test', join(root, 'tests', 'js')],
 ]
 
