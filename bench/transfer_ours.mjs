@@ -1,7 +1,6 @@
 // The product at the works of `bench/transfer.mjs`, in a process of its own. Prints JSON.
 
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 
 import { DownloadOrchestrator, downloadJobOutputs } from 'rusty-attachments'
 
@@ -33,8 +32,7 @@ const tasks = {
     const location = { rootPrefix: s3.rootPrefix, farmId, queueId }
     const selection = { scope: { jobId }, selectLatestPerTask: true }
     const keys = await new DownloadOrchestrator({ s3 }).discoverOutputManifestKeys(location, selection)
-    const path = (index) => join(`${index % 1000}`, `${index}`)
-    writeFileSync(list, keys.map((key, index) => `${key}\t${path(index)}\n`).join(''))
+    writeFileSync(list, keys.map((key) => `${key}\t\n`).join(''))
     return { files: keys.length }
   },
   async download() {
