@@ -53,6 +53,29 @@ export const integer: Check<number> = (value, name) => {
   return value
 }
 
+/** Bytes, from whichever realm. */
+export const bytes: Check<Uint8Array> = (value, name) =>
+  isTagged(value, 'Uint8Array') && ArrayBuffer.isView(value)
+    ? (value as Uint8Array)
+    : refuse(value, name, 'a string or a Uint8Array')
+
+/** Milliseconds since the epoch of a Date from whichever realm, or of its ISO text. */
+export const milliseconds: Check<number> = (value, name) => {
+  const ms =
+    typeof value === 'string' ? Date.parse(value) : isTagged(value, 'Date') ? (value as Date).getTime() : NaN
+  return Number.isNaN(ms) ? refuse(value, name, 'a valid Date or its ISO text') : ms
+}
+
+/** An AbortSignal, or what does as one. */
+export const abortSignal: Check<AbortSignal> = (value, name) => {
+  const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>
+  return typeof aborted === 'boolean' &&
+    typeof addEventListener === 'function' &&
+    typeof removeEventListener === 'function'
+    ? (value as AbortSignal)
+    : refuse(value, name, 'an AbortSignal')
+}
+
 /** An integer that counts something. */
 export const count: Check<number> = (value, name) => {
   const n = integer(value, name)
@@ -64,7 +87,7 @@ export function oneOf<T extends string>(...choices: T[]): Check<T> {
   const wanted = choices.map((choice) => `'${choice}'`).join(' or ')
   return (value, name) => {
     if (typeof value !== 'string') return refuse(value, name, wanted)
-    if (!choices.includes(value as T)) throw invalid(`${name} must be ${wanted}; it is '${value}'`, name)
+    if (!choices.includes(value as T)) throw invalid(`${name} must be ${wanted}; it is another text`, name)
     return value as T
   }
 }
@@ -72,7 +95,8 @@ export function oneOf<T extends string>(...choices: T[]): Check<T> {
 export function list<T>(check: Check<T>): Check<T[]> {
   return (value, name) =>
     Array.isArray(value)
-      ? value.map((item, index) => check(item, `${name}[${index}]`))
+      ? // Not `map`, which passes over holes.
+        Array.from(value, (item, index) => check(item, `${name}[${index}]`))
       : refuse(value, name, 'an array')
 }
 
@@ -94,10 +118,16 @@ export function optional<T>(check: Check<T>): Check<T | undefined> {
   return (value, name) => (value === undefined || value === null ? undefined : check(value, name))
 }
 
-/** Data with known fields. Others are left behind: what a service answers may carry more than we use. */
-export function shape<Fields extends Record<string, Check<unknown>>>(fields: Fields): Check<Checked<Fields>> {
+/**
+ * Data with known fields. Others are left behind: what a service answers may carry more than we use. Without a
+ * name, fields go by their own and the whole by `whole`.
+ */
+export function shape<Fields extends Record<string, Check<unknown>>>(
+  fields: Fields,
+  whole = 'options',
+): Check<Checked<Fields>> {
   return (value, name) => {
-    if (!isObject(value)) return refuse(value, name, 'an object')
+    if (!isObject(value)) return refuse(value, name === '' ? whole : name, 'an object')
     const clean: Record<string, unknown> = {}
     for (const [field, check] of Object.entries(fields)) {
       const item = check(value[field], name === '' ? field : `${name}.${field}`)
@@ -110,9 +140,10 @@ export function shape<Fields extends Record<string, Check<unknown>>>(fields: Fie
 /** Options with known names. An unknown name is a mistake that would silently change what happens. */
 export function options<Fields extends Record<string, Check<unknown>>>(
   fields: Fields,
+  whole?: string,
 ): Check<Checked<Fields>> {
   const known = Object.keys(fields)
-  const check = shape(fields)
+  const check = shape(fields, whole)
   return (value, name) => {
     if (isObject(value)) {
       const unknown = Object.keys(value).find((key) => !known.includes(key))
@@ -126,6 +157,11 @@ export function options<Fields extends Record<string, Check<unknown>>>(
     }
     return check(value, name)
   }
+}
+
+/** `instanceof` for values that may come from another realm: a window, a `vm` context. */
+function isTagged(value: unknown, tag: string): boolean {
+  return Object.prototype.toString.call(value) === `[object ${tag}]`
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,11 +1,13 @@
 /** What needs the network and the disk: arguments in, the native engine, plain answers out. Node only. */
 
 import {
+  abortSignal,
   boolean,
   type Check,
   count,
   invalid,
   list,
+  milliseconds,
   oneOf,
   optional,
   options,
@@ -14,7 +16,7 @@ import {
   string,
 } from './arguments.js'
 import type { Backend, Bindings, ManifestHandle, PlanHandle, ResolvedHandle, Wire } from './backend.js'
-import { defaultProvider } from './credentials.js'
+import { defaultProvider, environment } from './credentials.js'
 import { AttachmentsError, calling, fromBinding } from './errors.js'
 import {
   type Downloads,
@@ -57,7 +59,8 @@ interface OrchestratorHandle {
 /** What only the addon has. */
 export interface NativeBindings extends Bindings {
   createCancel(): CancelHandle
-  createOrchestrator(settings: Wire, provider?: () => Promise<Wire>): OrchestratorHandle
+  /** Where `settings` hold no credentials, the provider is asked. */
+  createOrchestrator(settings: Wire, provider: () => Promise<Wire>): OrchestratorHandle
 }
 
 const credentials = shape({
@@ -66,11 +69,6 @@ const credentials = shape({
   sessionToken: optional(string),
   expiration: optional(milliseconds),
 })
-
-function milliseconds(value: unknown, name: string): number {
-  if (value instanceof Date && !Number.isNaN(value.getTime())) return value.getTime()
-  throw invalid(`${name} must be a valid Date`, name)
-}
 
 const concurrency: Check<number | 'auto'> = (value, name) => {
   if (value === 'auto') return value
@@ -82,11 +80,6 @@ const concurrency: Check<number | 'auto'> = (value, name) => {
 const callback: Check<(progress: Types.TransferProgress) => unknown> = (value, name) => {
   if (typeof value === 'function') return value as (progress: Types.TransferProgress) => unknown
   throw invalid(`${name} must be a function`, name)
-}
-
-const abortSignal: Check<AbortSignal> = (value, name) => {
-  if (value instanceof AbortSignal) return value
-  throw invalid(`${name} must be an AbortSignal`, name)
 }
 
 const s3Settings = options({
@@ -166,13 +159,13 @@ export function createDownloads(backend: Backend<NativeBindings>): Downloads {
   /** An orchestrator of the addon, and what its credentials provider threw last. */
   function orchestrate({ s3, ...rest }: ReturnType<typeof orchestratorOptions>) {
     const { credentials: given, ...settings } = s3
-    const provider = typeof given === 'function' ? given : given === undefined ? defaultProvider() : undefined
     const fixed = typeof given === 'object' ? credentials(given, 's3.credentials') : undefined
+    const provider = typeof given === 'function' ? given : defaultProvider()
     const state: { handle: OrchestratorHandle; thrown?: unknown } = {
       handle: calling(() =>
         bindings.createOrchestrator(
-          pack({ s3: settings, credentials: fixed, ...rest }),
-          provider && (() => provide(provider)),
+          pack({ s3: { ...environment(), ...settings }, credentials: fixed, ...rest }),
+          () => provide(provider),
         ),
       ),
     }

@@ -36,6 +36,16 @@ export function fromBinding(
   return new AttachmentsError(code, message, details, cause === undefined ? undefined : { cause })
 }
 
+/** Functions that call into a binding, each as {@link calling} does. */
+export function allCalling<F extends object>(functions: F): F {
+  const wrapped = Object.entries(functions as Record<string, (...parameters: unknown[]) => unknown>).map(
+    ([name, call]) => ({
+      [name]: (...parameters: unknown[]) => calling(() => call(...parameters)),
+    }),
+  )
+  return Object.assign({}, ...wrapped) as F
+}
+
 /** Calls into a binding, with its errors made into AttachmentsErrors. */
 export function calling<T>(call: () => T): T {
   try {

@@ -2,10 +2,10 @@
 
 import {
   boolean,
+  bytes,
   type Check,
   count,
   integer,
-  invalid,
   list,
   oneOf,
   optional,
@@ -15,7 +15,7 @@ import {
   string,
 } from './arguments.js'
 import type { ApplierHandle, Backend } from './backend.js'
-import { AttachmentsError, calling } from './errors.js'
+import { allCalling, AttachmentsError, calling } from './errors.js'
 import { DownloadPlan, Handle, Manifest, ResolvedManifestPaths } from './handles.js'
 import type * as Types from './types.js'
 
@@ -32,9 +32,9 @@ export const pathFormat = oneOf('windows', 'posix')
 
 export const storageProfile = shape({
   storageProfileId: string,
-  displayName: string,
+  displayName: optional(string),
   osFamily: oneOf('WINDOWS', 'LINUX', 'MACOS'),
-  fileSystemLocations: list(shape({ name: string, path: string, type: oneOf('LOCAL', 'SHARED') })),
+  fileSystemLocations: optional(list(shape({ name: string, path: string, type: oneOf('LOCAL', 'SHARED') }))),
 })
 
 export const manifestLocation = options({ rootPrefix: string, farmId: string, queueId: string })
@@ -51,25 +51,28 @@ const mappingRules = list(
   shape({ sourcePathFormat: pathFormat, sourcePath: string, destinationPath: string }),
 )
 
-const newManifest = options({
-  specificationVersion: optional(string),
-  files: list(
-    shape({
-      path: string,
-      hash: optional(string),
-      size: optional(count),
-      mtime: optional(integer),
-      chunkHashes: optional(list(string)),
-      symlinkTarget: optional(string),
-      runnable: optional(boolean),
-      deleted: optional(boolean),
-    }),
-  ),
-  dirs: optional(list(shape({ path: string, deleted: optional(boolean) }))),
-  fileChunkSizeBytes: optional(integer),
-  parentManifestHash: optional(string),
-  totalSize: optional(count),
-})
+const newManifest = options(
+  {
+    specificationVersion: optional(string),
+    files: list(
+      shape({
+        path: string,
+        hash: optional(string),
+        size: optional(count),
+        mtime: optional(integer),
+        chunkHashes: optional(list(string)),
+        symlinkTarget: optional(string),
+        runnable: optional(boolean),
+        deleted: optional(boolean),
+      }),
+    ),
+    dirs: optional(list(shape({ path: string, deleted: optional(boolean) }))),
+    fileChunkSizeBytes: optional(integer),
+    parentManifestHash: optional(string),
+    totalSize: optional(count),
+  },
+  'manifest',
+)
 
 const anything: Check<unknown> = (value) => value
 
@@ -133,8 +136,10 @@ export function createFace(backend: Backend): PureFace {
     }
 
     transformAll(paths: string[]): (string | null)[] {
-      const wire = pack(list(string)(paths, 'paths'))
-      return this.read((held) => held.transformAll(wire))
+      const clean = list(string)(paths, 'paths')
+      return this.page(0, undefined, clean.length, (held, from, rows) =>
+        held.transformAll(pack(clean.slice(from, from + rows))),
+      )
     }
   }
 
@@ -142,45 +147,42 @@ export function createFace(backend: Backend): PureFace {
   const applierOf = (value: unknown, name = 'applier') =>
     Handle.held(PathMappingApplier, value, backend, name)
 
-  return {
+  const classes = {
     AttachmentsError,
     Manifest: Manifest as unknown as typeof Types.Manifest,
     ResolvedManifestPaths: ResolvedManifestPaths as unknown as typeof Types.ResolvedManifestPaths,
     DownloadPlan: DownloadPlan as unknown as typeof Types.DownloadPlan,
     PathMappingApplier,
+  }
 
+  const functions: Omit<PureFace, keyof typeof classes> = {
     decodeManifest(json) {
-      const bytes = typeof json === 'string' ? new TextEncoder().encode(json) : json
-      if (!(bytes instanceof Uint8Array)) throw invalid('json must be a string or a Uint8Array', 'json')
-      return new Manifest(
-        backend,
-        calling(() => backend.bindings.decodeManifest(bytes)),
-      )
+      const utf8 = typeof json === 'string' ? new TextEncoder().encode(json) : bytes(json, 'json')
+      return new Manifest(backend, backend.bindings.decodeManifest(utf8))
     },
 
     createManifest(manifest) {
       const wire = pack(newManifest(manifest, ''))
-      return new Manifest(
-        backend,
-        calling(() => backend.bindings.createManifest(wire)),
-      )
+      return new Manifest(backend, backend.bindings.createManifest(wire))
     },
 
     mergeManifestsChronologically(manifests) {
       const merge = backend.bindings.createMerge()
-      manifestsInTime(manifests, 'list').forEach(({ manifest, lastModified }, index) => {
-        merge.add(manifestOf(manifest, `list[${index}].manifest`), lastModified)
-      })
-      const merged = calling(() => merge.merge())
-      return merged ? new Manifest(backend, merged) : null
+      try {
+        manifestsInTime(manifests, 'list').forEach(({ manifest, lastModified }, index) => {
+          merge.add(manifestOf(manifest, `list[${index}].manifest`), lastModified)
+        })
+        const merged = merge.merge()
+        return merged ? new Manifest(backend, merged) : null
+      } finally {
+        merge.free()
+      }
     },
 
     generatePathMappingRules(source, destination) {
       const from = pack(storageProfile(source, 'source'))
       const to = pack(storageProfile(destination, 'destination'))
-      return unpack(
-        calling(() => backend.bindings.generatePathMappingRules(from, to)),
-      ) as Types.PathMappingRule[]
+      return unpack(backend.bindings.generatePathMappingRules(from, to)) as Types.PathMappingRule[]
     },
 
     joinPath(root, path, format) {
@@ -195,32 +197,32 @@ export function createFace(backend: Backend): PureFace {
       const held = manifestOf(manifest)
       const root = string(rootPath, 'rootPath')
       const format = pack(pathFormat(sourcePathFormat, 'sourcePathFormat'))
-      const resolved = calling(() =>
+      const resolved =
         applier == null
           ? backend.bindings.resolveManifestPaths(held, root, format)
-          : backend.bindings.resolveMappedManifestPaths(held, root, format, applierOf(applier)),
-      )
+          : backend.bindings.resolveMappedManifestPaths(held, root, format, applierOf(applier))
       return new ResolvedManifestPaths(backend, resolved)
     },
 
     planDownload(sources, planning) {
       const clean = planOptions(planning, '')
       const planner = backend.bindings.createPlanner()
-      planSources(sources, 'sources').forEach(({ manifest, applier, ...source }, index) => {
-        const held = manifestOf(manifest, `sources[${index}].manifest`)
-        if (applier == null) planner.add(held, pack(source))
-        else planner.addMapped(held, pack(source), applierOf(applier, `sources[${index}].applier`))
-      })
-      return new DownloadPlan(
-        backend,
-        calling(() => planner.plan(pack(clean))),
-      )
+      try {
+        planSources(sources, 'sources').forEach(({ manifest, applier, ...source }, index) => {
+          const held = manifestOf(manifest, `sources[${index}].manifest`)
+          if (applier == null) planner.add(held, pack(source))
+          else planner.addMapped(held, pack(source), applierOf(applier, `sources[${index}].applier`))
+        })
+        return new DownloadPlan(backend, planner.plan(pack(clean)))
+      } finally {
+        planner.free()
+      }
     },
 
     outputManifestPrefix(location, scope) {
       const where = pack(manifestLocation(location, 'location'))
       const which = pack(outputManifestScope(scope, 'scope'))
-      return calling(() => backend.bindings.outputManifestPrefix(where, which))
+      return backend.bindings.outputManifestPrefix(where, which)
     },
 
     parseOutputManifestKey(key, rootPrefix) {
@@ -266,7 +268,7 @@ export function createFace(backend: Backend): PureFace {
 
     assetRootFromMetadata(metadata) {
       const wire = pack(record(string)(metadata, 'metadata'))
-      return calling(() => backend.bindings.assetRootFromMetadata(wire)) ?? null
+      return backend.bindings.assetRootFromMetadata(wire) ?? null
     },
 
     matchesIncludeFilters(path, filters) {
@@ -276,4 +278,6 @@ export function createFace(backend: Backend): PureFace {
       )
     },
   }
+
+  return { ...classes, ...allCalling(functions) }
 }

@@ -5,6 +5,9 @@ import type { Backend, Freed, ManifestHandle, PlanHandle, ResolvedHandle, Wire }
 import { AttachmentsError, calling } from './errors.js'
 import type * as Types from './types.js'
 
+/** Rows that cross at once: of millions the JSON would be longer than a string can be. */
+const pageRows = 50_000
+
 /** Owns one value of a binding until it is freed or collected. */
 export class Handle<H extends Freed> {
   readonly #backend: Backend
@@ -29,7 +32,10 @@ export class Handle<H extends Freed> {
     backend: Backend,
     name: string,
   ): H {
-    if (!(handle instanceof type)) throw invalid(`${name} must be a ${type.name} of this package`, name)
+    // What only inherits from the class has nothing to hold.
+    if (!(handle instanceof type && #backend in handle)) {
+      throw invalid(`${name} must be a ${type.name} of this package`, name)
+    }
     if (handle.#backend !== backend) {
       throw invalid(
         `${name} was made by the ${handle.#backend.name} face and this is the ${backend.name} face; make it here`,
@@ -76,7 +82,13 @@ export class Handle<H extends Freed> {
   ): T[] {
     const from = Math.min(count(offset ?? 0, 'offset'), total)
     const rows = Math.min(count(limit ?? total, 'limit'), total - from)
-    return this.read((held) => question(held, from, rows))
+    const pages: T[][] = []
+    let read = 0
+    do {
+      pages.push(this.read((held) => question(held, from + read, Math.min(pageRows, rows - read))))
+      read += pageRows
+    } while (read < rows)
+    return ([] as T[]).concat(...pages)
   }
 
   free(): void {
@@ -123,7 +135,17 @@ export class Manifest extends Handle<ManifestHandle> implements Types.Manifest {
   }
 
   encode(): string {
-    return this.ask((held) => held.encode())
+    try {
+      return this.ask((held) => held.encode())
+    } catch (cause) {
+      if (cause instanceof AttachmentsError) throw cause
+      throw new AttachmentsError(
+        'INVALID_MANIFEST',
+        'the manifest is too large to be written as one string; split it where it is made',
+        {},
+        { cause },
+      )
+    }
   }
 }
 

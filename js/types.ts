@@ -21,14 +21,21 @@ export type PathMappingRule = {
 }
 
 /** A named place of a storage profile. Two profiles that name it alike mean the same storage. */
-export type FileSystemLocation = { name: string; path: string; type: 'LOCAL' | 'SHARED' }
+export type FileSystemLocation = {
+  name: string | undefined
+  path: string | undefined
+  type: 'LOCAL' | 'SHARED' | undefined
+}
 
-/** Where a kind of machine sees the studio's storage, as Deadline Cloud's GetStorageProfile answers it. */
+/**
+ * Where a kind of machine sees the studio's storage, as Deadline Cloud's GetStorageProfileForQueue answers it. The
+ * AWS SDK types every field as perhaps `undefined`; where one that has no `?` is, that is `INVALID_ARGUMENT`.
+ */
 export type StorageProfile = {
-  storageProfileId: string
-  displayName: string
-  osFamily: 'WINDOWS' | 'LINUX' | 'MACOS'
-  fileSystemLocations: FileSystemLocation[]
+  storageProfileId: string | undefined
+  displayName?: string | undefined
+  osFamily: 'WINDOWS' | 'LINUX' | 'MACOS' | undefined
+  fileSystemLocations?: FileSystemLocation[] | undefined
 }
 
 /** The stable names of everything that can go wrong; safe to branch on. */
@@ -98,8 +105,9 @@ export type WasmModule = typeof globalThis extends { WebAssembly: { Module: { pr
 export declare function init(input?: WasmInput): Promise<void>
 
 /**
- * A result that lives outside JavaScript's heap. It frees itself when collected; `free()` and `using` do it at
- * once. Freeing twice is allowed; use after that throws `INVALID_ARGUMENT`. It stays in its face and thread.
+ * A result that lives outside JavaScript's heap. It frees itself some time after nobody holds it any more, which a
+ * loop without an `await` never leaves time for; `free()` and `using` do it at once. Freeing twice is allowed; use
+ * after that throws `INVALID_ARGUMENT`. It stays in its face and thread.
  */
 interface Freeable {
   /** Releases the memory now. */
@@ -112,7 +120,7 @@ interface Freeable {
 export type ManifestFile = {
   /** Relative to the asset root, with `/`; absolute in an `absolute-…` manifest. */
   path: string
-  /** xxh3-128 of the content, 32 hexadecimal digits. */
+  /** xxh3-128 of the content: letters and digits, normally 32 hexadecimal ones. */
   hash?: string
   size?: number
   mtime?: number
@@ -156,27 +164,27 @@ export declare class Manifest implements Freeable {
 /** A file for {@link createManifest}. */
 export type NewManifestFile = {
   path: string
-  hash?: string | null
-  size?: number | null
-  mtime?: number | null
-  chunkHashes?: string[] | null
-  symlinkTarget?: string | null
-  runnable?: boolean
-  deleted?: boolean
+  hash?: string | null | undefined
+  size?: number | null | undefined
+  mtime?: number | null | undefined
+  chunkHashes?: string[] | null | undefined
+  symlinkTarget?: string | null | undefined
+  runnable?: boolean | null | undefined
+  deleted?: boolean | null | undefined
 }
 
 /** What {@link createManifest} makes a manifest from. */
 export type NewManifest = {
   /** One of the four `…-beta-2025-12` names; without it the manifest is a `2023-03-03` one. */
-  specificationVersion?: string
+  specificationVersion?: string | null | undefined
   files: NewManifestFile[]
-  dirs?: { path: string; deleted?: boolean }[]
+  dirs?: { path: string; deleted?: boolean | null | undefined }[] | null | undefined
   /** The size of large files' chunks; −1: never chunked; absent: 256 MiB. */
-  fileChunkSizeBytes?: number
+  fileChunkSizeBytes?: number | null | undefined
   /** The hash of the manifest that a diff starts from. */
-  parentManifestHash?: string
+  parentManifestHash?: string | null | undefined
   /** By default the sum of the files' sizes. */
-  totalSize?: number
+  totalSize?: number | null | undefined
 }
 
 /**
@@ -189,7 +197,7 @@ export declare function decodeManifest(json: string | Uint8Array): Manifest
 /**
  * Makes a manifest of the given entries.
  *
- * @throws `INVALID_ARGUMENT`, `INVALID_MANIFEST`
+ * @throws `INVALID_ARGUMENT`, `INVALID_MANIFEST`, `UNSUPPORTED_MANIFEST_VERSION`
  */
 export declare function createManifest(manifest: NewManifest): Manifest
 
@@ -197,7 +205,7 @@ export declare function createManifest(manifest: NewManifest): Manifest
  * Merges the manifests of one asset root, oldest first, so that the newest entry of a path wins. Equal times
  * keep the order of the list. An empty list gives `null`.
  *
- * @throws `HASH_ALGORITHM_MISMATCH`, `INVALID_ARGUMENT`
+ * @throws `INVALID_ARGUMENT`, `INVALID_MANIFEST`, `UNSUPPORTED_MANIFEST_VERSION` where the manifests are of several
  */
 export declare function mergeManifestsChronologically(
   list: { manifest: Manifest; lastModified: number }[],
@@ -277,29 +285,30 @@ export type PlanSource = {
   manifest: Manifest
   rootPath: string
   sourcePathFormat: PathFormat
-  applier?: PathMappingApplier
+  applier?: PathMappingApplier | undefined
   /** Milliseconds since the Unix epoch, as S3 tells it: in whole seconds. */
   lastModified: number
   /** The manifest's key: of equal times the later session folder wins. Without keys the later source does. */
-  key?: string
-  jobId?: string
+  key?: string | undefined
+  jobId?: string | undefined
 }
 
 /** How {@link planDownload} plans. */
 export type PlanOptions = {
   destinationPathFormat: PathFormat
   /** Whether the destination's file system takes `A` and `a` for one name; by default as Windows does. */
-  caseInsensitive?: boolean
+  caseInsensitive?: boolean | undefined
   /** Only files that match one of these; see {@link matchesIncludeFilters}. */
-  include?: string[]
+  include?: string[] | undefined
   /** Whether `include` is matched against the local path (default) or the path as the job wrote it. */
-  matchPathsBy?: 'local' | 'job'
+  matchPathsBy?: 'local' | 'job' | undefined
 }
 
 /** One file of a plan. */
 export type PlannedFile = ResolvedPath & {
   /** The asset root on the machine that made the file. */
   rootPath: string
+  /** What a symbolic link will point at: a local absolute path. */
   symlinkTarget?: string
   runnable: boolean
   jobId?: string
@@ -322,6 +331,9 @@ export type PlanHazard = {
 /**
  * Decides what to download, from one or many manifests and without any I/O: merges by destination path, oldest
  * first, and names what cannot be mapped and what the destination may not be able to hold.
+ *
+ * @throws `INVALID_ARGUMENT`, also where a source's rules lead to another path format than the plan's;
+ * `INCONSISTENT_SOURCE_FORMATS` where they come from another than the source's
  */
 export declare function planDownload(sources: PlanSource[], options: PlanOptions): DownloadPlan
 
@@ -347,7 +359,11 @@ export declare class DownloadPlan implements Freeable {
 export type ManifestLocation = { rootPrefix: string; farmId: string; queueId: string }
 
 /** Which of a queue's output manifests: a job's, one step's or one task's (which needs its step). */
-export type OutputManifestScope = { jobId: string; stepId?: string; taskId?: string }
+export type OutputManifestScope = {
+  jobId: string
+  stepId?: string | undefined
+  taskId?: string | undefined
+}
 
 /** The parts of an output manifest's key. */
 export type OutputManifestKey = {
@@ -379,8 +395,8 @@ export declare function parseOutputManifestKey(key: string, rootPrefix?: string)
  * each task's newest session folder (by `lastModified`, then by name); steps' own manifests are always kept.
  */
 export declare function filterOutputManifestKeys(
-  objects: (string | { key: string; lastModified?: number })[],
-  options: { selectLatestPerTask: boolean; rootPrefix?: string },
+  objects: (string | { key: string; lastModified?: number | undefined })[],
+  options: { selectLatestPerTask: boolean; rootPrefix?: string | undefined },
 ): string[]
 
 /** The session action that wrote an output manifest; `null` where the key names none. */
@@ -399,13 +415,13 @@ export declare function rootPathHash(rootPath: string, fileSystemLocationName?: 
  */
 export declare function matchManifestsToRoots(
   keys: string[],
-  roots: { rootPath: string; fileSystemLocationName?: string }[],
+  roots: { rootPath: string; fileSystemLocationName?: string | undefined }[],
 ): Record<string, (string | null)[]>
 
 /**
  * The asset root that a manifest's S3 metadata names; `null` where it names none.
  *
- * @throws `INVALID_MANIFEST` where `asset-root-json` is not a JSON string
+ * @throws `MISSING_ASSET_ROOT` where `asset-root-json` is not a JSON string
  */
 export declare function assetRootFromMetadata(metadata: Record<string, string>): string | null
 
@@ -419,9 +435,9 @@ export declare function matchesIncludeFilters(path: string, filters: string[]): 
 export type Credentials = {
   accessKeyId: string
   secretAccessKey: string
-  sessionToken?: string
-  /** When they expire; a provider is asked again before that. */
-  expiration?: Date
+  sessionToken?: string | undefined
+  /** When they expire, as a Date or its ISO text; a provider is asked again before that. */
+  expiration?: Date | string | undefined
 }
 
 /** Where a queue's job attachments are, and how to reach them. */
@@ -430,18 +446,18 @@ export type S3Settings = {
   /** The prefix that the queue's job attachments live under; may be empty. */
   rootPrefix: string
   /** By default `AWS_REGION` or `AWS_DEFAULT_REGION`. */
-  region?: string
+  region?: string | undefined
   /** Another S3 service, such as `http://127.0.0.1:9000`. */
-  endpoint?: string
+  endpoint?: string | undefined
   /** Whether the bucket is part of the path and not of the host name. */
-  forcePathStyle?: boolean
+  forcePathStyle?: boolean | undefined
   /** Refuse a bucket that another AWS account owns. */
-  expectedBucketOwner?: string
+  expectedBucketOwner?: string | undefined
   /**
    * Credentials, or a function that gets them, such as an AWS SDK v3 provider. By default `AWS_ACCESS_KEY_ID` and
    * its companions, else the default chain of `@aws-sdk/credential-providers` where that is installed.
    */
-  credentials?: Credentials | (() => Promise<Credentials>)
+  credentials?: Credentials | (() => Promise<Credentials>) | undefined
 }
 
 /** What to do with a target that exists and differs. An identical one is always left as it is. */
@@ -492,21 +508,21 @@ export type FileFailure = {
 /** How files are transferred. */
 export type TransferOptions = {
   /** Default `'createCopy'`: write beside what is there. */
-  conflictResolution?: ConflictResolution
+  conflictResolution?: ConflictResolution | undefined
   /** How an existing target is recognised: by size and mtime (default), or by reading it. */
-  verify?: 'size' | 'hash'
+  verify?: 'size' | 'hash' | undefined
   /** Stop at the first failed file; by default the rest goes on. */
-  failFast?: boolean
+  failFast?: boolean | undefined
   /** Whether deletions that a diff manifest records are carried out; by default not. */
-  applyDeletions?: boolean
+  applyDeletions?: boolean | undefined
   /** How many requests at once; `'auto'` (default) finds the pace. */
-  concurrency?: number | 'auto'
+  concurrency?: number | 'auto' | undefined
   /** Find out what is there already, but write nothing; default false. */
-  dryRun?: boolean
+  dryRun?: boolean | undefined
   /** Called some times a second. If it throws, the run stops and rejects with what was thrown. */
-  onProgress?: (progress: TransferProgress) => void
+  onProgress?: ((progress: TransferProgress) => void) | undefined
   /** Cancels the run, which then rejects with `CANCELLED`. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** A manifest from S3 with what its object says about it. */
@@ -523,7 +539,7 @@ export type DownloadedManifest = {
 
 /** The steps of a download, one by one, over one bucket and one pool of connections. Node only. */
 export declare class DownloadOrchestrator {
-  constructor(options: { s3: S3Settings; concurrency?: number | 'auto' })
+  constructor(options: { s3: S3Settings; concurrency?: number | 'auto' | undefined })
   /** Lists the keys of a scope's output manifests. */
   discoverOutputManifestKeys(
     location: ManifestLocation,
@@ -531,12 +547,21 @@ export declare class DownloadOrchestrator {
   ): Promise<string[]>
   /** Fetches one manifest. @throws `MISSING_ASSET_ROOT`, `INVALID_MANIFEST`, `NOT_FOUND` and others */
   downloadManifest(key: string): Promise<DownloadedManifest>
-  /** Downloads files to the places that {@link resolveManifestPaths} found. */
+  /**
+   * Downloads files to the places that {@link resolveManifestPaths} found.
+   *
+   * @throws as {@link download}
+   */
   downloadToResolvedPaths(
     resolved: ResolvedManifestPaths | ResolvedManifestPaths[],
     options?: TransferOptions,
   ): Promise<TransferReport>
-  /** Downloads a plan. */
+  /**
+   * Downloads a plan.
+   *
+   * @throws `INVALID_ARGUMENT` where the plan is for the other path format than this machine's, and as
+   * {@link downloadJobOutputs}
+   */
   download(plan: DownloadPlan, options?: TransferOptions): Promise<TransferReport>
 }
 
@@ -546,29 +571,29 @@ type OutputOptions = TransferOptions & {
   farmId: string
   queueId: string
   /** Take only each task's newest output; default true. */
-  selectLatestPerTask?: boolean
+  selectLatestPerTask?: boolean | undefined
   /** This machine's storage profile. Goes with the job's: one without the other is `INVALID_ARGUMENT`. */
-  localStorageProfile?: StorageProfile
+  localStorageProfile?: StorageProfile | undefined
   /** Only files that match one of these; see {@link matchesIncludeFilters}. */
-  include?: string[]
+  include?: string[] | undefined
   /** Whether `include` is matched against the local path (default) or the path as the job wrote it. */
-  matchPathsBy?: 'local' | 'job'
+  matchPathsBy?: 'local' | 'job' | undefined
 }
 
 /** What {@link downloadJobOutputs} downloads, from where, to where. */
 export type DownloadJobOutputsOptions = OutputOptions & {
   jobId: string
-  stepId?: string
+  stepId?: string | undefined
   /** Needs `stepId`. */
-  taskId?: string
+  taskId?: string | undefined
   /** Only what these session actions wrote; switches `selectLatestPerTask` off. */
-  sessionActionIds?: string[]
+  sessionActionIds?: string[] | undefined
   /** The storage profile that the job was submitted with. */
-  jobStorageProfile?: StorageProfile
+  jobStorageProfile?: StorageProfile | undefined
   /** How the job's paths are written, where no profile says so; by default told from the asset root. */
-  sourcePathFormat?: PathFormat
+  sourcePathFormat?: PathFormat | undefined
   /** Local directories for asset roots; they win over the profiles' rules. */
-  rootOverrides?: Record<string, string>
+  rootOverrides?: Record<string, string> | undefined
 }
 
 /** What {@link downloadJobOutputs} did. The three lists hold the first 1,000 each. */
@@ -600,12 +625,12 @@ export type DownloadMultipleJobsOptions = OutputOptions & {
      * One of `storageProfiles`. A job without one has no place on a machine that has a `localStorageProfile`; where
      * there is none either, its paths stay as they are.
      */
-    storageProfileId?: string
+    storageProfileId?: string | undefined
     /** Only what these session actions wrote, and then not only the latest. */
-    sessionActionIds?: string[]
+    sessionActionIds?: string[] | undefined
   }[]
   /** The profiles that the jobs were submitted with. */
-  storageProfiles?: StorageProfile[]
+  storageProfiles?: StorageProfile[] | undefined
 }
 
 /** What {@link downloadMultipleJobs} did, over all jobs; rows of the plan and failures name their job. */
@@ -635,9 +660,9 @@ export declare function downloadMultipleJobs(
 /** Options of incremental sync: a queue's new outputs since the checkpoint. */
 export type SyncOptions = Omit<OutputOptions, 'selectLatestPerTask' | 'dryRun'> & {
   /** Where checkpoints are kept; default `~/.deadline/incremental_download`. */
-  checkpointDirectory?: string
+  checkpointDirectory?: string | undefined
   /** Where there is no checkpoint yet: how far to look back, in minutes. */
-  bootstrapLookbackMinutes?: number
+  bootstrapLookbackMinutes?: number | undefined
 }
 
 /** What one pass of incremental sync did. */
@@ -659,5 +684,5 @@ export type IncrementalSync = {
   /** One pass over a queue. */
   syncOutputs(options: SyncOptions): Promise<SyncResult>
   /** Passes on an interval, until the signal aborts. */
-  watchOutputs(options: SyncOptions & { intervalSeconds?: number }): AsyncIterable<SyncEvent>
+  watchOutputs(options: SyncOptions & { intervalSeconds?: number | undefined }): AsyncIterable<SyncEvent>
 }

@@ -4,7 +4,9 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 
+import { Manifest } from '../../dist/handles.js'
 import { coded, faces, root } from './support.mjs'
 
 const hash = 'd5a2f1b0c3e4958671a2b3c4d5e6f708'
@@ -237,6 +239,70 @@ for (const [name, face] of Object.entries(faces)) {
       assert.throws(() => new face.Manifest(), coded('INVALID_ARGUMENT', /cannot be constructed/))
     })
 
+    test('a list with a hole is refused, and no error of the binding leaks', () => {
+      const holed = [, 'a']
+      const refused = coded('INVALID_ARGUMENT', /\[0\] is missing/)
+      assert.throws(() => face.filterManifestsBySessionActions(holed, ['x']), refused)
+      assert.throws(() => face.matchesIncludeFilters('a', holed), refused)
+      assert.throws(() => face.matchManifestsToRoots(holed, []), refused)
+      assert.throws(
+        () => face.filterOutputManifestKeys(holed, { selectLatestPerTask: true }),
+        coded('INVALID_ARGUMENT', /objects\[0\]/),
+      )
+    })
+
+    test('what is missing as a whole is named', () => {
+      assert.throws(() => face.planDownload([]), coded('INVALID_ARGUMENT', /^options is missing/))
+      assert.throws(() => face.createManifest(), coded('INVALID_ARGUMENT', /^manifest is missing/))
+    })
+
+    test('a refused choice is not repeated: it may be a secret in the wrong place', () => {
+      assert.throws(
+        () => face.joinPath('/a', 'b', 'hush'),
+        (error) => coded('INVALID_ARGUMENT')(error) && !/hush/.test(error.message),
+      )
+    })
+
+    test('bytes of another realm are bytes, and what only looks like a manifest is none', () => {
+      const text = manifest('a').encode()
+      const foreign = runInNewContext('Uint8Array.from(bytes)', {
+        bytes: [...new TextEncoder().encode(text)],
+      })
+      assert.ok(!(foreign instanceof Uint8Array))
+      assert.equal(face.decodeManifest(foreign).encode(), text)
+      assert.throws(
+        () => face.decodeManifest(new Uint16Array(2)),
+        coded('INVALID_ARGUMENT', /string or a Uint8Array/),
+      )
+      const hollow = Object.create(face.Manifest.prototype)
+      assert.throws(
+        () => face.resolveManifestPaths(hollow, '/a', 'posix'),
+        coded('INVALID_ARGUMENT', /manifest must be a Manifest/),
+      )
+    })
+
+    test('a storage profile needs no locations and no name', () => {
+      const bare = { storageProfileId: 'sp-1', osFamily: 'LINUX', fileSystemLocations: undefined }
+      assert.deepEqual(face.generatePathMappingRules(bare, bare), [])
+    })
+
+    test('more rows than cross at once come whole and in order', () => {
+      const count = 120_001
+      const paths = Array.from({ length: count }, (_, index) => `${index}`)
+      const made = manifest(...paths)
+      assert.deepEqual(
+        made.files().map(({ path }) => path),
+        paths,
+      )
+      assert.deepEqual(
+        made.files(49_999, 50_002).map(({ path }) => path),
+        paths.slice(49_999, 100_001),
+      )
+      const windows = paths.map((path) => `Z:\\Projects\\${path}`)
+      const mapped = new face.PathMappingApplier(rules, 'posix').transformAll(windows)
+      assert.deepEqual([mapped.length, mapped.at(-1)], [count, `/mnt/projects/${count - 1}`])
+    })
+
     test('a handle can be freed, twice, and not used after', () => {
       const freed = manifest('a')
       freed.free()
@@ -267,6 +333,29 @@ for (const [name, face] of Object.entries(faces)) {
     })
   })
 }
+
+test('at most 50,000 rows cross at once: more could be longer than a string can be', () => {
+  const asked = []
+  const backend = { name: 'native', pack: JSON.stringify, unpack: JSON.parse }
+  const held = {
+    fileCount: 120_000,
+    files(offset, limit) {
+      asked.push([offset, limit])
+      return '[]'
+    },
+    encode() {
+      throw new Error('Failed to convert rust `String` into napi `string`')
+    },
+  }
+  const made = new Manifest(backend, held)
+  made.files()
+  assert.deepEqual(asked, [
+    [0, 50_000],
+    [50_000, 50_000],
+    [100_000, 20_000],
+  ])
+  assert.throws(() => made.encode(), coded('INVALID_MANIFEST', /too large/))
+})
 
 test('a handle stays in its face', () => {
   const foreign = faces.native.createManifest({ files: [file('a')] })

@@ -20,6 +20,7 @@ pub struct ResolvedManifestPaths {
     manifest: Arc<Manifest>,
     root_path: String,
     source_path_format: PathFormat,
+    destination_path_format: PathFormat,
     /// All local paths, end to end.
     text: String,
     rows: Vec<Row>,
@@ -214,10 +215,11 @@ impl<'a> Resolver<'a> {
         source: PathFormat,
         applier: Option<&'a PathMappingApplier>,
     ) -> Self {
+        let destination = applier.map_or(source, PathMappingApplier::destination_path_format);
         let mut resolver = Self {
             applier,
             source,
-            destination: applier.map_or(source, PathMappingApplier::destination_path_format),
+            destination,
             root_walk: None,
             root_depth: 0,
             root_base: Err(Refusal::NoRule),
@@ -227,6 +229,7 @@ impl<'a> Resolver<'a> {
                 manifest: Arc::clone(manifest),
                 root_path: root_path.to_owned(),
                 source_path_format: source,
+                destination_path_format: destination,
                 text: String::new(),
                 rows: Vec::new(),
                 bases: Vec::new(),
@@ -478,6 +481,19 @@ impl ResolvedManifestPaths {
     /// Bytes of the resolved files.
     pub fn total_size(&self) -> u64 {
         self.total_size
+    }
+
+    /// The format of its local paths.
+    pub fn destination_path_format(&self) -> PathFormat {
+        self.destination_path_format
+    }
+
+    /// About how many bytes of memory it takes, its manifest among them.
+    pub fn memory(&self) -> usize {
+        self.manifest.memory()
+            + self.text.len()
+            + size_of_val(self.rows.as_slice())
+            + size_of_val(self.unmapped.as_slice())
     }
 
     /// The resolved files from `offset` on, at most `limit` of them.

@@ -161,13 +161,13 @@ struct OfJobs {
 #[napi]
 pub struct OutputsHandle {
     outputs: Outputs,
-    plan: Arc<core::DownloadPlan>,
+    plan: Option<Arc<core::DownloadPlan>>,
 }
 
 impl OutputsHandle {
     fn new(result: transfer::DownloadResult, of_jobs: Option<OfJobs>) -> Self {
         Self {
-            plan: result.plan,
+            plan: Some(result.plan),
             outputs: Outputs {
                 stats: result.stats,
                 unmapped_count: result.unmapped_count,
@@ -183,9 +183,10 @@ impl OutputsHandle {
 
 #[napi]
 impl OutputsHandle {
+    /// Hands the plan over, so that nobody but its handle holds it.
     #[napi]
-    pub fn plan(&self) -> PlanHandle {
-        PlanHandle(Arc::clone(&self.plan).into())
+    pub fn plan(&mut self, env: &Env) -> Result<Option<PlanHandle>> {
+        self.plan.take().map(|plan| PlanHandle::new(env, plan)).transpose()
     }
 
     #[napi]
@@ -196,18 +197,22 @@ impl OutputsHandle {
 
 /// A fetched manifest on its way to JavaScript.
 #[napi]
-pub struct DownloadedManifestHandle(transfer::DownloadedManifest);
+pub struct DownloadedManifestHandle {
+    manifest: Option<Arc<core::Manifest>>,
+    metadata: transfer::ManifestDownloadMetadata,
+}
 
 #[napi]
 impl DownloadedManifestHandle {
+    /// Hands the manifest over, as [`OutputsHandle::plan`].
     #[napi]
-    pub fn manifest(&self) -> ManifestHandle {
-        ManifestHandle(Arc::clone(&self.0.manifest).into())
+    pub fn manifest(&mut self, env: &Env) -> Result<Option<ManifestHandle>> {
+        self.manifest.take().map(|manifest| ManifestHandle::new(env, manifest)).transpose()
     }
 
     #[napi]
     pub fn metadata(&self) -> Result<Wire> {
-        pack(&self.0.metadata)
+        pack(&self.metadata)
     }
 }
 
@@ -228,12 +233,11 @@ fn control(cancel: &CancelHandle, on_progress: Option<OnProgress>) -> RunControl
 pub struct OrchestratorHandle(transfer::DownloadOrchestrator);
 
 #[napi]
-pub fn create_orchestrator(settings: Wire, provider: Option<Provider>) -> Result<OrchestratorHandle> {
+pub fn create_orchestrator(settings: Wire, provider: Provider) -> Result<OrchestratorHandle> {
     let Settings { s3, concurrency, credentials } = unpack(settings)?;
-    let source = match (credentials, provider) {
-        (Some(credentials), _) => CredentialsSource::Static(credentials.into()),
-        (None, Some(provider)) => CredentialsSource::Provider(Arc::new(JavaScriptProvider(provider))),
-        (None, None) => CredentialsSource::Environment,
+    let source = match credentials {
+        Some(credentials) => CredentialsSource::Static(credentials.into()),
+        None => CredentialsSource::Provider(Arc::new(JavaScriptProvider(provider))),
     };
     transfer::DownloadOrchestrator::new(s3, source, concurrency).map(OrchestratorHandle).map_err(raise)
 }
@@ -265,7 +269,9 @@ impl OrchestratorHandle {
     ) -> Result<PromiseRaw<'env, DownloadedManifestHandle>> {
         let orchestrator = self.0.clone();
         env.spawn_future(async move {
-            orchestrator.download_manifest(&key).await.map(DownloadedManifestHandle).map_err(raise)
+            let transfer::DownloadedManifest { manifest, metadata, .. } =
+                orchestrator.download_manifest(&key).await.map_err(raise)?;
+            Ok(DownloadedManifestHandle { manifest: Some(manifest), metadata })
         })
     }
 

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use napi::Result;
+use napi::bindgen_prelude::ObjectFinalize;
+use napi::{Env, Result};
 use napi_derive::napi;
 use rusty_attachments_core as core;
 use rusty_attachments_core::keys::{ListedObject, RootReference};
@@ -37,31 +38,58 @@ fn pack<T: Serialize + ?Sized>(value: &T) -> Result<Wire> {
         .map_err(|error| raise(core::Error::new(ErrorCode::InvalidManifest, error.to_string())))
 }
 
-/// What a handle holds until `free()`. The face never asks a handle that it has freed.
-struct Held<T>(Option<T>);
+/// What a handle holds until it is freed or collected. V8 sees a small object: unless it is told of the rest, it
+/// lets garbage pile up.
+struct Held<T> {
+    value: Option<T>,
+    bytes: i64,
+}
 
-impl<T> From<T> for Held<T> {
-    fn from(value: T) -> Self {
-        Self(Some(value))
+impl<T> Held<T> {
+    fn new(env: &Env, value: T, bytes: usize) -> Result<Self> {
+        let bytes = bytes as i64;
+        env.adjust_external_memory(bytes)?;
+        Ok(Self { value: Some(value), bytes })
+    }
+
+    fn free(&mut self, env: &Env) -> Result<()> {
+        if self.value.take().is_some() {
+            env.adjust_external_memory(-self.bytes)?;
+        }
+        Ok(())
     }
 }
 
+/// The face never asks a handle that it has freed.
 impl<T> Deref for Held<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.0.as_ref().expect("the face lets go of a handle when it frees it")
+        self.value.as_ref().expect("the face lets go of a handle when it frees it")
+    }
+}
+
+#[napi(custom_finalize)]
+pub struct ManifestHandle(Held<Arc<core::Manifest>>);
+
+impl ManifestHandle {
+    fn new(env: &Env, manifest: Arc<core::Manifest>) -> Result<Self> {
+        let bytes = manifest.memory();
+        Held::new(env, manifest, bytes).map(Self)
+    }
+}
+
+impl ObjectFinalize for ManifestHandle {
+    fn finalize(mut self, env: Env) -> Result<()> {
+        self.0.free(&env)
     }
 }
 
 #[napi]
-pub struct ManifestHandle(Held<Arc<core::Manifest>>);
-
-#[napi]
 impl ManifestHandle {
     #[napi]
-    pub fn free(&mut self) {
-        self.0.0 = None;
+    pub fn free(&mut self, env: &Env) -> Result<()> {
+        self.0.free(env)
     }
 
     #[napi(getter)]
@@ -116,8 +144,8 @@ pub struct ApplierHandle(Held<Arc<core::PathMappingApplier>>);
 #[napi]
 impl ApplierHandle {
     #[napi]
-    pub fn free(&mut self) {
-        self.0.0 = None;
+    pub fn free(&mut self, env: &Env) -> Result<()> {
+        self.0.free(env)
     }
 
     #[napi(getter)]
@@ -142,14 +170,27 @@ impl ApplierHandle {
     }
 }
 
-#[napi]
+#[napi(custom_finalize)]
 pub struct ResolvedHandle(Held<Arc<core::ResolvedManifestPaths>>);
+
+impl ResolvedHandle {
+    fn new(env: &Env, resolved: Arc<core::ResolvedManifestPaths>) -> Result<Self> {
+        let bytes = resolved.memory();
+        Held::new(env, resolved, bytes).map(Self)
+    }
+}
+
+impl ObjectFinalize for ResolvedHandle {
+    fn finalize(mut self, env: Env) -> Result<()> {
+        self.0.free(&env)
+    }
+}
 
 #[napi]
 impl ResolvedHandle {
     #[napi]
-    pub fn free(&mut self) {
-        self.0.0 = None;
+    pub fn free(&mut self, env: &Env) -> Result<()> {
+        self.0.free(env)
     }
 
     #[napi(getter)]
@@ -178,14 +219,27 @@ impl ResolvedHandle {
     }
 }
 
-#[napi]
+#[napi(custom_finalize)]
 pub struct PlanHandle(Held<Arc<core::DownloadPlan>>);
+
+impl PlanHandle {
+    fn new(env: &Env, plan: Arc<core::DownloadPlan>) -> Result<Self> {
+        let bytes = plan.memory();
+        Held::new(env, plan, bytes).map(Self)
+    }
+}
+
+impl ObjectFinalize for PlanHandle {
+    fn finalize(mut self, env: Env) -> Result<()> {
+        self.0.free(&env)
+    }
+}
 
 #[napi]
 impl PlanHandle {
     #[napi]
-    pub fn free(&mut self) {
-        self.0.0 = None;
+    pub fn free(&mut self, env: &Env) -> Result<()> {
+        self.0.free(env)
     }
 
     #[napi(getter)]
@@ -241,9 +295,14 @@ impl MergeHandle {
     }
 
     #[napi]
-    pub fn merge(&mut self) -> Result<Option<ManifestHandle>> {
-        let merged = core::merge_manifests_chronologically(&std::mem::take(&mut self.0)).map_err(raise)?;
-        Ok(merged.map(|merged| ManifestHandle(merged.into())))
+    pub fn merge(&self, env: &Env) -> Result<Option<ManifestHandle>> {
+        let merged = core::merge_manifests_chronologically(&self.0).map_err(raise)?;
+        merged.map(|merged| ManifestHandle::new(env, merged)).transpose()
+    }
+
+    #[napi]
+    pub fn free(&mut self) {
+        self.0 = Vec::new();
     }
 }
 
@@ -282,23 +341,26 @@ impl PlannerHandle {
     }
 
     #[napi]
-    pub fn plan(&mut self, options: Wire) -> Result<PlanHandle> {
+    pub fn plan(&mut self, env: &Env, options: Wire) -> Result<PlanHandle> {
         let sources = std::mem::take(&mut self.0);
-        core::plan_download(sources, &unpack(options)?)
-            .map(|plan| PlanHandle(Arc::new(plan).into()))
-            .map_err(raise)
+        let plan = core::plan_download(sources, &unpack(options)?).map_err(raise)?;
+        PlanHandle::new(env, Arc::new(plan))
+    }
+
+    #[napi]
+    pub fn free(&mut self) {
+        self.0 = Vec::new();
     }
 }
 
 #[napi]
-pub fn decode_manifest(json: &[u8]) -> Result<ManifestHandle> {
-    core::Manifest::decode(json).map(|manifest| ManifestHandle(Arc::new(manifest).into())).map_err(raise)
+pub fn decode_manifest(env: &Env, json: &[u8]) -> Result<ManifestHandle> {
+    ManifestHandle::new(env, Arc::new(core::Manifest::decode(json).map_err(raise)?))
 }
 
 #[napi]
-pub fn create_manifest(manifest: Wire) -> Result<ManifestHandle> {
-    let created = core::Manifest::create(unpack(manifest)?).map_err(raise)?;
-    Ok(ManifestHandle(Arc::new(created).into()))
+pub fn create_manifest(env: &Env, manifest: Wire) -> Result<ManifestHandle> {
+    ManifestHandle::new(env, Arc::new(core::Manifest::create(unpack(manifest)?).map_err(raise)?))
 }
 
 #[napi]
@@ -317,10 +379,10 @@ pub fn generate_path_mapping_rules(source: Wire, destination: Wire) -> Result<Wi
 }
 
 #[napi]
-pub fn create_applier(rules: Wire, destination_path_format: Wire) -> Result<ApplierHandle> {
+pub fn create_applier(env: &Env, rules: Wire, destination_path_format: Wire) -> Result<ApplierHandle> {
     let rules: Vec<core::PathMappingRule> = unpack(rules)?;
     let applier = core::PathMappingApplier::new(&rules, unpack(destination_path_format)?).map_err(raise)?;
-    Ok(ApplierHandle(Arc::new(applier).into()))
+    Held::new(env, Arc::new(applier), 0).map(ApplierHandle)
 }
 
 #[napi]
@@ -330,30 +392,34 @@ pub fn join_path(root: String, path: String, format: Wire) -> Result<String> {
 
 #[napi]
 pub fn resolve_manifest_paths(
+    env: &Env,
     manifest: &ManifestHandle,
     root_path: String,
     source_path_format: Wire,
 ) -> Result<ResolvedHandle> {
-    core::resolve_manifest_paths(&manifest.0, &root_path, unpack(source_path_format)?, None)
-        .map(|resolved| ResolvedHandle(Arc::new(resolved).into()))
-        .map_err(raise)
+    resolve(env, manifest, &root_path, source_path_format, None)
 }
 
 #[napi]
 pub fn resolve_mapped_manifest_paths(
+    env: &Env,
     manifest: &ManifestHandle,
     root_path: String,
     source_path_format: Wire,
     applier: &ApplierHandle,
 ) -> Result<ResolvedHandle> {
-    core::resolve_manifest_paths(
-        &manifest.0,
-        &root_path,
-        unpack(source_path_format)?,
-        Some(applier.0.as_ref()),
-    )
-    .map(|resolved| ResolvedHandle(Arc::new(resolved).into()))
-    .map_err(raise)
+    resolve(env, manifest, &root_path, source_path_format, Some(applier.0.as_ref()))
+}
+
+fn resolve(
+    env: &Env,
+    manifest: &ManifestHandle,
+    root_path: &str,
+    source_path_format: Wire,
+    applier: Option<&core::PathMappingApplier>,
+) -> Result<ResolvedHandle> {
+    let resolved = core::resolve_manifest_paths(&manifest.0, root_path, unpack(source_path_format)?, applier);
+    ResolvedHandle::new(env, Arc::new(resolved.map_err(raise)?))
 }
 
 #[napi]

@@ -339,6 +339,15 @@ impl Manifest {
         u64::try_from(self.file_chunk_size_bytes.unwrap_or(DEFAULT_FILE_CHUNK_SIZE_BYTES)).ok()
     }
 
+    /// About how many bytes of memory it takes.
+    pub fn memory(&self) -> usize {
+        let chunks = self.chunks.iter().flatten().map(|hash| size_of::<String>() + hash.len());
+        self.text.len()
+            + size_of_val(self.files.as_slice())
+            + size_of_val(self.dirs.as_slice())
+            + chunks.sum::<usize>()
+    }
+
     /// Bytes of all names.
     pub(crate) fn text_len(&self) -> usize {
         self.text.len()

@@ -22,6 +22,13 @@ pub struct Hazard {
     pub message: String,
 }
 
+impl Hazard {
+    /// About how many bytes of memory it takes.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>() + self.path.len() + self.local_path.len() + self.message.len()
+    }
+}
+
 /// The kinds of hazards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

@@ -90,6 +90,7 @@ pub enum MatchPathsBy {
 /// Everything that a download does, in the order in which the files were first seen.
 #[derive(Debug)]
 pub struct DownloadPlan {
+    destination_path_format: PathFormat,
     sources: Vec<Source>,
     files: Vec<Place>,
     objects: usize,
@@ -242,6 +243,19 @@ impl DownloadPlan {
     pub fn from_resolved(resolved: Vec<Arc<ResolvedManifestPaths>>, options: &PlanOptions) -> Self {
         let sources = resolved.into_iter().map(|resolved| Source { resolved, job_id: None }).collect();
         Planner::new(options).plan(sources)
+    }
+
+    /// The format of its local paths.
+    pub fn destination_path_format(&self) -> PathFormat {
+        self.destination_path_format
+    }
+
+    /// About how many bytes of memory it takes, its manifests among them: what may be shared is counted in full.
+    pub fn memory(&self) -> usize {
+        self.sources.iter().map(|source| source.resolved.memory()).sum::<usize>()
+            + size_of_val(self.files.as_slice())
+            + size_of_val(self.unmapped.as_slice())
+            + self.hazards.iter().map(Hazard::memory).sum::<usize>()
     }
 
     /// The number of files to be on disk in the end.
@@ -427,6 +441,7 @@ impl Planner {
             local_root: (*root).to_owned(),
         }));
         let mut plan = DownloadPlan {
+            destination_path_format: self.format,
             objects: number_objects(&sources, &mut files),
             total_size,
             unmapped: self.unmapped(&sources),

@@ -338,3 +338,19 @@ fn a_filter_keeps_directories_from_being_deleted() {
     let plan = plan_download(vec![source(diff(Vec::new(), vec![gone]), "/a", 1)], &options).unwrap();
     assert!(plan.deletions().is_empty());
 }
+
+#[test]
+fn a_plan_knows_the_format_of_its_local_paths() {
+    let from = source(manifest(&[("x", HASH_A)]), "/a", 1);
+    assert_eq!(posix(vec![from.clone()]).destination_path_format(), PathFormat::Posix);
+    let plan = plan_download(vec![to_windows(from)], &options(PathFormat::Windows)).unwrap();
+    assert_eq!(plan.destination_path_format(), PathFormat::Windows);
+}
+
+#[test]
+fn a_plan_says_that_it_takes_the_memory_of_its_manifests_and_paths() {
+    let path = "x/".repeat(500) + "x";
+    let manifest = manifest(&[(&path, HASH_A)]);
+    assert!((1_000..2_000).contains(&manifest.memory()));
+    assert!((2_000..4_000).contains(&posix(vec![source(manifest, "/a", 1)]).memory()));
+}
