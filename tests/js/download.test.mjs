@@ -6,6 +6,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { promisify } from 'node:util'
+import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 
 import {
@@ -74,6 +75,18 @@ const uploaded = (jobId, path, more) => ({
   rootOverrides: { '/work': path },
   ...more,
 })
+
+/** Sets the farm's rules for one test. */
+async function rules(test, list) {
+  const url = new URL('/_farm/rules', farm.endpoint)
+  test.after(() => fetch(url, { method: 'DELETE' }))
+  const { ok, statusText } = await fetch(url, { method: 'PUT', body: JSON.stringify(list) })
+  assert.ok(ok, statusText)
+}
+
+/** Lets every object take its time. */
+const slowly = (test) =>
+  rules(test, [{ requests: { keyContains: '/Data/' }, effect: { delay: { milliseconds: 300 } } }])
 
 const entries = (path) => readdir(path, { recursive: true })
 
@@ -172,7 +185,39 @@ test('the steps can be gone one by one', async (t) => {
   assert.equal((await orchestrator.download(plan)).filesSkipped, 1)
 })
 
+test('a plan for the other path format is refused as a whole', async () => {
+  const hash = '99aa06d3014798d86001c324468d497f'
+  const manifest = createManifest({
+    files: ['a', 'b'].map((name) => ({ path: name, hash, size: 0, mtime: 1 })),
+  })
+  const foreign = process.platform === 'win32' ? 'posix' : 'windows'
+  const rootPath = foreign === 'posix' ? '/work' : 'C:\\work'
+  const plan = planDownload([{ manifest, rootPath, sourcePathFormat: foreign, lastModified: 1 }], {
+    destinationPathFormat: foreign,
+  })
+  assert.equal(plan.fileCount, 2)
+  const orchestrator = new DownloadOrchestrator({ s3: s3() })
+  const refused = coded('INVALID_ARGUMENT', /for Windows paths, and this machine's are POSIX paths|for POSIX/)
+  await assert.rejects(orchestrator.download(plan), refused)
+  const resolved = resolveManifestPaths(manifest, rootPath, foreign)
+  await assert.rejects(orchestrator.downloadToResolvedPaths(resolved), refused)
+})
+
 describe('credentials', () => {
+  test('may say when they expire in text, and in a Date of another realm', async (t) => {
+    const text = new Date(Date.now() + 3_600_000).toISOString()
+    for (const expiration of [text, runInNewContext('new Date(text)', { text })]) {
+      const credentials = { ...farm.credentials, expiration }
+      const run = await downloadJobOutputs(show(await folder(t), { s3: s3({ credentials }), dryRun: true }))
+      assert.equal(run.failureCount, 0)
+    }
+    const credentials = { ...farm.credentials, expiration: 'tomorrow' }
+    await assert.rejects(
+      downloadJobOutputs(show(await folder(t), { s3: s3({ credentials }) })),
+      coded('INVALID_ARGUMENT', /expiration must be a valid Date/),
+    )
+  })
+
   test('may come from a function', async (t) => {
     let asked = 0
     const credentials = async () => {
@@ -260,17 +305,87 @@ describe('a run', () => {
     assert.equal(Number(stdout), farm.assetRoots[0].fileCount)
   })
 
-  test('works in a worker', async (t) => {
+  /** A worker that downloads; it posts a message when it has begun, and the statistics at the end. */
+  function worker(workerData, options) {
     const code = `
       const { parentPort, workerData } = require('node:worker_threads')
-      import('rusty-attachments').then(({ downloadJobOutputs }) => downloadJobOutputs(workerData))
+      let begun = false
+      const onProgress = ({ phase }) => {
+        if (!begun && phase === 'downloading') parentPort.postMessage('begun')
+        begun ||= phase === 'downloading'
+      }
+      import('rusty-attachments')
+        .then(({ downloadJobOutputs }) => downloadJobOutputs({ ...workerData, onProgress }))
         .then(({ stats }) => parentPort.postMessage(stats))`
-    const file = join(root, 'tests/js/worker.cjs')
-    const worker = new Worker(code, { eval: true, workerData: show(await folder(t)), filename: file })
-    const stats = await new Promise((resolve, reject) =>
-      worker.once('message', resolve).once('error', reject),
+    const filename = join(root, 'tests/js/worker.cjs')
+    const worker = new Worker(code, { eval: true, workerData, filename, ...options })
+    const said = (wanted) =>
+      new Promise((resolve, reject) => {
+        worker.on('message', (message) => wanted(message) && resolve(message)).once('error', reject)
+      })
+    return {
+      worker,
+      begun: said((message) => message === 'begun'),
+      stats: said(({ filesTotal }) => filesTotal),
+    }
+  }
+
+  test('works in a worker', async (t) => {
+    const { stats } = worker(show(await folder(t)))
+    assert.equal((await stats).filesTransferred, farm.assetRoots[0].fileCount)
+  })
+
+  test('in a worker goes by the worker’s own environment', async (t) => {
+    const { credentials, region, endpoint, ...rest } = s3()
+    const env = {
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      AWS_REGION: region,
+      AWS_ENDPOINT_URL_S3: endpoint,
+    }
+    const { stats } = worker(show(await folder(t), { s3: rest }), { env })
+    assert.equal((await stats).filesTransferred, farm.assetRoots[0].fileCount)
+  })
+
+  test('that ends with its worker takes nothing else down', async (t) => {
+    await slowly(t)
+    const [path, other] = [await folder(t), await folder(t)]
+    const { worker: ended, begun, stats } = worker(show(path))
+    stats.catch(() => {})
+    const beside = downloadJobOutputs(show(other))
+    await begun
+    await ended.terminate()
+    assert.equal((await beside).stats.filesTransferred, farm.assetRoots[0].fileCount)
+    assert.equal((await downloadJobOutputs(show(path))).failureCount, 0)
+  })
+
+  test('does not mind others at the same time', async (t) => {
+    const paths = await Promise.all(Array.from({ length: 4 }, () => folder(t)))
+    const runs = await Promise.all(paths.map((path) => downloadJobOutputs(show(path))))
+    for (const { stats } of runs) assert.equal(stats.filesTransferred, farm.assetRoots[0].fileCount)
+  })
+
+  test('hears a signal at once, however long an answer takes', async (t) => {
+    await rules(t, [{ requests: { keyContains: '/Data/' }, effect: { stallBody: { afterBytes: 0 } } }])
+    const stop = new AbortController()
+    let began
+    const begun = new Promise((resolve) => (began = resolve))
+    const onProgress = ({ phase }) => phase === 'downloading' && began()
+    const run = downloadJobOutputs(show(await folder(t), { signal: stop.signal, onProgress }))
+    await begun
+    const aborted = performance.now()
+    stop.abort()
+    await assert.rejects(run, coded('CANCELLED'))
+    assert.ok(performance.now() - aborted < 1_000)
+  })
+
+  test('takes what does as an AbortSignal', async (t) => {
+    const like = { aborted: true, addEventListener: () => {}, removeEventListener: () => {} }
+    await assert.rejects(downloadJobOutputs(show(await folder(t), { signal: like })), coded('CANCELLED'))
+    await assert.rejects(
+      downloadJobOutputs(show(await folder(t), { signal: {} })),
+      coded('INVALID_ARGUMENT', /signal must be an AbortSignal/),
     )
-    assert.equal(stats.filesTransferred, farm.assetRoots[0].fileCount)
   })
 })
 
@@ -331,6 +446,10 @@ describe('bad input', () => {
   test('one storage profile without the other', async (t) => {
     const { jobStorageProfile: _, ...options } = show(await folder(t))
     await assert.rejects(downloadJobOutputs(options), coded('INVALID_ARGUMENT', /jobStorageProfile/))
+  })
+
+  test('no options at all', async () => {
+    await assert.rejects(downloadJobOutputs(), coded('INVALID_ARGUMENT', /^options is missing/))
   })
 
   test('an option that does not exist', async (t) => {
