@@ -10,10 +10,11 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 
@@ -21,6 +22,12 @@ export const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
 export const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
 const wasmTarget = 'wasm32-unknown-unknown'
+
+/** What calls into the WebAssembly, as wasm-bindgen writes it. */
+const glue = 'rusty_attachments.js'
+
+/** What the names of programs end in. */
+export const exe = process.platform === 'win32' ? '.exe' : ''
 
 /** What a browser has to fetch before the first answer. */
 const wasmBudget = 200 * 1024
@@ -30,8 +37,8 @@ export function run(command, ...parameters) {
   const { error, status } = spawnSync(command, parameters, {
     cwd: root,
     stdio: 'inherit',
-    // npm is a script there.
-    shell: process.platform === 'win32',
+    // npm is a script there; a shell would take the path of anything else apart at its spaces.
+    shell: process.platform === 'win32' && command === 'npm',
   })
   if (error) console.error(`${command} cannot be started: ${error.message}`)
   if (status !== 0) process.exit(status ?? 1)
@@ -71,13 +78,15 @@ async function wasm() {
   if (!installed.includes(wasmTarget)) run('rustup', 'target', 'add', wasmTarget)
   const built = join(target, wasmTarget, 'wasm', 'rusty_attachments_wasm.wasm')
   const file = join(dist, 'rusty_attachments_bg.wasm')
-  const glue = join(dist, 'rusty_attachments.js')
+  const gluePath = join(dist, glue)
   const first = !existsSync(file)
   cargo(first, 'build', '--profile', 'wasm', '-p', 'rusty-attachments-wasm', '--target', wasmTarget)
-  if (!stale([file, glue], [built, join(root, 'Cargo.lock')])) return
+  if (!stale([file, gluePath], [built, join(root, 'Cargo.lock'), join(root, 'package-lock.json')])) return
 
   const folder = join(target, 'bindgen')
-  cargo(first, 'run', '--profile', 'tool', '-p', 'rusty-attachments-bindgen', '--', built, folder)
+  // With the whole workspace's features, which are those that the tests are built with: one build serves both.
+  cargo(first, 'build', '--workspace', '--bin', 'rusty-attachments-bindgen')
+  run(join(target, 'debug', `rusty-attachments-bindgen${exe}`), built, folder)
   const { default: binaryen } = await import('binaryen')
   const module = binaryen.readBinary(readFileSync(join(folder, 'rusty_attachments_bg.wasm')))
   binaryen.setOptimizeLevel(2)
@@ -89,7 +98,7 @@ async function wasm() {
   console.log(`WebAssembly: ${kib(bytes.length)}, ${kib(size)} gzipped`)
   if (size > wasmBudget)
     throw new Error(`the WebAssembly is ${kib(size)} gzipped; it may have ${kib(wasmBudget)}`)
-  copyFileSync(join(folder, 'rusty_attachments.js'), glue)
+  copyFileSync(join(folder, glue), gluePath)
   writeFileSync(file, bytes)
 }
 
@@ -99,7 +108,14 @@ function javascript() {
     .map((entry) => join(root, 'js', entry.name))
   const outputs = sources
     .filter((file) => !file.endsWith('.d.ts'))
-    .map((file) => join(dist, file.slice(join(root, 'js/').length).replace(/\.ts$/, '.js')))
+    .flatMap((file) =>
+      ['.js', '.js.map', '.d.ts'].map((ending) => join(dist, basename(file, '.ts') + ending)),
+    )
+  // What a source that is no more has left behind would be published.
+  for (const name of readdirSync(dist)) {
+    const isOurs = /\.(js|js\.map|d\.ts)$/.test(name) && name !== glue
+    if (isOurs && !outputs.includes(join(dist, name))) rmSync(join(dist, name))
+  }
   if (stale(outputs, [...sources, join(root, 'tsconfig.json')])) {
     run(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', root)
   }

@@ -5,15 +5,15 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-import { cargo, target } from './build.mjs'
+import { cargo, exe, target } from './build.mjs'
 
-const program = (profile) => join(target, profile, process.platform === 'win32' ? 'farm.exe' : 'farm')
+const program = (profile) => join(target, profile, `farm${exe}`)
 
 /** Builds the `farm` program where it is missing or stale. Benchmarks want it in `'release'`. */
 export function buildFarm(profile = 'debug') {
   const optimised = profile === 'release' ? ['--release'] : []
   const first = !existsSync(program(profile))
-  cargo(first, 'build', ...optimised, '-p', 'rusty-attachments-farm', '--bin', 'farm')
+  cargo(first, 'build', ...optimised, '--workspace', '--bin', 'farm')
 }
 
 /** Starts it on a free port; what it says about itself comes back with `stop`. */
