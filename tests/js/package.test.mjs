@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -50,17 +50,52 @@ new (manifest.constructor as typeof import('rusty-attachments').Manifest)()
 export { hash, local, result }
 `
 
-for (const module of ['nodenext', 'preserve']) {
-  test(`a TypeScript project with module ${module} gets types without setting anything`, async (t) => {
-    const path = await project(t)
-    await writeFile(join(path, 'package.json'), '{ "type": "module" }')
-    await writeFile(join(path, 'program.ts'), program)
-    const compilerOptions = { module, target: 'es2022', strict: true, noEmit: true }
-    await writeFile(join(path, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
-    const tsc = join(root, 'node_modules/typescript/bin/tsc')
-    await promisify(execFile)(process.execPath, [tsc, '-p', path]).catch(({ stdout }) => assert.fail(stdout))
+/** Compiles `program` in a project that has the package installed. */
+async function compile(test, program, options) {
+  const path = await project(test)
+  await writeFile(join(path, 'package.json'), '{ "type": "module" }')
+  await writeFile(join(path, 'program.ts'), program)
+  const compilerOptions = { target: 'es2022', strict: true, noEmit: true, ...options }
+  await writeFile(join(path, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.ts'] }))
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  await promisify(execFile)(process.execPath, [tsc, '-p', path]).catch(({ stdout }) => assert.fail(stdout))
+}
+
+for (const options of [
+  { module: 'nodenext' },
+  { module: 'preserve' },
+  { module: 'esnext', moduleResolution: 'node10' },
+]) {
+  const { module, moduleResolution = 'its own' } = options
+  test(`a TypeScript project with module ${module} and ${moduleResolution} resolution gets types`, async (t) => {
+    await compile(t, program, options)
   })
 }
+
+// As in @aws-sdk/client-deadline, whose types let every field be undefined.
+const exact = `
+import { downloadJobOutputs, createManifest, generatePathMappingRules } from 'rusty-attachments'
+
+declare const answered: {
+  storageProfileId: string | undefined
+  displayName: string | undefined
+  osFamily: 'WINDOWS' | 'LINUX' | 'MACOS' | undefined
+  fileSystemLocations?: { name: string | undefined; path: string | undefined; type: 'LOCAL' | 'SHARED' | undefined }[] | undefined
+  $metadata: { requestId?: string }
+}
+declare const perhaps: string | undefined
+declare const signal: AbortSignal | undefined
+generatePathMappingRules(answered, { storageProfileId: 'sp-1', osFamily: 'LINUX' })
+createManifest({ specificationVersion: null, files: [{ path: 'a', hash: null, runnable: undefined }], dirs: null })
+void downloadJobOutputs({
+  s3: { bucket: 'b', rootPrefix: 'p', region: perhaps, endpoint: perhaps, credentials: undefined },
+  farmId: 'farm-1', queueId: 'queue-1', jobId: 'job-1', stepId: perhaps, sessionActionIds: undefined,
+  jobStorageProfile: answered, localStorageProfile: answered, signal, onProgress: undefined, dryRun: undefined,
+})
+`
+
+test('with exactOptionalPropertyTypes, what may be left out may be undefined, as in answers of the AWS SDK', (t) =>
+  compile(t, exact, { module: 'nodenext', exactOptionalPropertyTypes: true }))
 
 test('without an addon that fits, WebAssembly answers and downloads say why they cannot', async (t) => {
   const path = await folder(t)
@@ -82,11 +117,25 @@ test('without an addon that fits, WebAssembly answers and downloads say why they
 
 test('what is published is what runs', async () => {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const { stdout } = await promisify(execFile)(npm, ['pack', '--dry-run', '--json'], { cwd: root })
+  const parameters = ['pack', '--dry-run', '--json', '--ignore-scripts']
+  const { stdout } = await promisify(execFile)(npm, parameters, {
+    cwd: root,
+    shell: process.platform === 'win32',
+  })
   const packed = JSON.parse(stdout)[0].files.map(({ path }) => path)
   const built = await readdir(join(root, 'dist'))
   const needed = built.filter((file) => /\.(js|node|wasm)$/.test(file)).map((file) => `dist/${file}`)
-  for (const file of [...needed, 'dist/types.d.ts', 'LICENSE', 'README.md'])
+  for (const file of [...needed, 'dist/types.d.ts', 'docs/path-mapping.svg', 'LICENSE', 'README.md'])
     assert.ok(packed.includes(file), file)
-  assert.ok(!packed.some((file) => /^(crates|tests|js|target)\//.test(file)))
+  const foreign = packed.filter((file) => !/^(dist|docs|js\/examples)\/|^[^/]+$|^js\/types\.ts$/.test(file))
+  assert.deepEqual(foreign, [])
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const links = [...readme.matchAll(/\]\((js|docs)\/([^)]+)\)/g)].map(
+    ([, folder, name]) => `${folder}/${name}`,
+  )
+  for (const link of links)
+    assert.ok(
+      packed.some((file) => file.startsWith(link)),
+      link,
+    )
 })
