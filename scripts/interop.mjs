@@ -5,8 +5,11 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { build, install, root, run } from './build.mjs'
+import { buildFarm } from './farm.mjs'
 
 const environment = join(root, 'target/interop')
+const windows = process.platform === 'win32'
+const programs = join(environment, windows ? 'Scripts' : 'bin')
 const requirements = join(root, 'tests/interop/requirements.txt')
 
 function python() {
@@ -14,14 +17,14 @@ function python() {
   const stamp = join(environment, 'requirements.sha256')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
   rmSync(environment, { recursive: true, force: true })
-  run('python3', '-m', 'venv', environment)
-  run(join(environment, 'bin/python'), '-m', 'pip', 'install', '--quiet', '-r', requirements)
+  run(windows ? 'python' : 'python3', '-m', 'venv', environment)
+  run(join(programs, 'python'), '-m', 'pip', 'install', '--quiet', '-r', requirements)
   writeFileSync(stamp, wanted)
 }
 
 install()
 await build()
-run('cargo', 'build', '--quiet', '-p', 'rusty-attachments-farm')
+buildFarm()
 python()
-process.env.INTEROP_ENVIRONMENT = environment
+process.env.INTEROP_PROGRAMS = programs
 run(process.execPath, '--test', '--test-reporter=spec', join(root, 'tests/interop/interop.test.mjs'))

@@ -11,13 +11,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 
 import { createManifest, downloadJobOutputs } from 'rusty-attachments'
 
 import { startFarm } from '../../scripts/farm.mjs'
 
-const environment = process.env.INTEROP_ENVIRONMENT
-assert.ok(environment, 'run this through `npm run test:interop`, which makes the Python environment')
+const programs = process.env.INTEROP_PROGRAMS
+assert.ok(programs, 'run this through `npm run test:interop`, which makes the Python environment')
 
 const job = {
   bucket: 'interop',
@@ -76,8 +77,8 @@ const actions = [
 
 function reference(command, request, s3) {
   const answer = execFileSync(
-    join(environment, 'bin/python'),
-    [new URL('reference.py', import.meta.url).pathname, command],
+    join(programs, 'python'),
+    [fileURLToPath(new URL('reference.py', import.meta.url)), command],
     {
       input: JSON.stringify(request),
       maxBuffer: 1 << 26,
@@ -184,7 +185,7 @@ describe('on moto', () => {
   before(async () => {
     const port = await freePort()
     endpoint = `http://127.0.0.1:${port}`
-    server = spawn(join(environment, 'bin/moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
+    server = spawn(join(programs, 'moto_server'), ['-H', '127.0.0.1', '-p', String(port)], {
       stdio: 'ignore',
     })
     for (let tries = 0; tries < 150; tries++) {
