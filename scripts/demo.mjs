@@ -1,7 +1,8 @@
-// The demo: one job that was rendered from a Windows workstation, downloaded to where this machine keeps projects.
+// The demo: one job that was rendered from a Windows workstation, downloaded to where this machine keeps projects,
+// which is `demo-output` or the folder given.
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 import { build, install, root } from './build.mjs'
@@ -18,7 +19,7 @@ buildFarm()
 
 const { downloadJobOutputs } = await import('rusty-attachments')
 
-const output = join(root, 'demo-output')
+const output = resolve(process.argv[2] ?? join(root, 'demo-output'))
 const projects = join(output, 'Projects')
 mkdirSync(output, { recursive: true })
 
