@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
@@ -129,6 +129,10 @@ test('what is published is what runs', async () => {
     assert.ok(packed.includes(file), file)
   const foreign = packed.filter((file) => !/^(dist|docs|js\/examples)\/|^[^/]+$|^js\/types\.ts$/.test(file))
   assert.deepEqual(foreign, [])
+  const sources = await readdir(join(root, 'js'))
+  const scripts = packed.filter((file) => /^dist\/.*\.js$/.test(file) && file !== 'dist/rusty_attachments.js')
+  const orphans = scripts.filter((file) => !sources.includes(`${basename(file, '.js')}.ts`))
+  assert.deepEqual(orphans, [], 'left behind by sources that are no more')
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const links = [...readme.matchAll(/\]\((js|docs)\/([^)]+)\)/g)].map(
     ([, folder, name]) => `${folder}/${name}`,
