@@ -212,21 +212,29 @@ async fn progress_ends_with_everything_done() {
 }
 
 #[tokio::test]
-async fn leftovers_of_dead_runs_are_swept_and_others_are_left() {
+async fn what_other_runs_and_people_have_there_is_left() {
     let scene = Scene::new("sweep").await;
     scene.add(0, 1, &[("a.txt", b"alpha")]);
     fs::create_dir_all(scene.target()).unwrap();
-    let ancient = scene.path(".a.txt.0000000000000001-1-0.rusty-attachments.part");
     let recent = scene.path(".b.txt.0000000000000001-1-0.rusty-attachments.part");
-    let foreign = scene.path(".a.txt.part");
-    for path in [&ancient, &recent, &foreign] {
-        let file = fs::File::create(path).unwrap();
-        if path != &recent {
-            file.set_modified(UNIX_EPOCH).unwrap();
-        }
+    let foreign = scene.path("a.txt.rusty-attachments.part");
+    for path in [&recent, &foreign] {
+        fs::File::create(path).unwrap().set_modified(UNIX_EPOCH).unwrap();
     }
     scene.download().await;
-    assert!(!ancient.exists() && recent.exists() && foreign.exists());
+    assert!(recent.exists() && foreign.exists());
+}
+
+#[tokio::test]
+async fn a_link_below_the_root_is_not_gone_through_even_where_it_stays_inside() {
+    let scene = Scene::new("inner-link").await;
+    scene.add(0, 1, &[("latest/a.txt", b"alpha")]);
+    fs::create_dir_all(scene.path("v1")).unwrap();
+    fs::write(scene.path("v1/a.txt"), "what v1 is").unwrap();
+    std::os::unix::fs::symlink("v1", scene.path("latest")).unwrap();
+    let result = scene.download_with(json!({"conflictResolution": "overwrite"})).await.unwrap();
+    assert_eq!(result.failures[0].error.code, rusty_attachments_core::ErrorCode::PathOutsideRoot);
+    assert_eq!(fs::read_to_string(scene.path("v1/a.txt")).unwrap(), "what v1 is");
 }
 
 #[tokio::test]

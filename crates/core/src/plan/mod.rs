@@ -568,18 +568,21 @@ fn same_path(a: &str, b: &str, folds_case: bool) -> bool {
 fn number_objects(sources: &[Source], files: &mut [Place]) -> usize {
     // By index, so that the table stays small enough to be quick.
     let mut packed: HashTable<u32> = HashTable::with_capacity(files.len());
-    let mut other: HashMap<String, u32> = HashMap::new();
+    let mut other: HashMap<(String, Option<u64>), u32> = HashMap::new();
     let mut objects = 0;
+    // With the size, so that a manifest that lies about it spoils its own file alone.
     let packed_hash = |place: Place| {
         let resolved = &sources[place.source as usize].resolved;
-        resolved.manifest().packed_hash(resolved.file_index(place.row as usize))
+        let (manifest, file) = (resolved.manifest(), resolved.file_index(place.row as usize));
+        Some((manifest.packed_hash(file)?, manifest.size(file)?))
     };
+    let hash_of = |(hash, _): ([u8; 16], u64)| xxh3_64(&hash);
     for index in 0..files.len() {
         let place = files[index];
         let number = if let Some(hash) = packed_hash(place) {
             let same = |&known: &u32| packed_hash(files[known as usize]) == Some(hash);
-            let rehash = |&known: &u32| xxh3_64(&packed_hash(files[known as usize]).unwrap_or_default());
-            match packed.entry(xxh3_64(&hash), same, rehash) {
+            let rehash = |&known: &u32| hash_of(packed_hash(files[known as usize]).unwrap_or_default());
+            match packed.entry(hash_of(hash), same, rehash) {
                 Entry::Occupied(known) => files[*known.get() as usize].object,
                 Entry::Vacant(slot) => {
                     slot.insert(index as u32);
@@ -588,11 +591,13 @@ fn number_objects(sources: &[Source], files: &mut [Place]) -> usize {
             }
         } else {
             let resolved = &sources[place.source as usize].resolved;
-            let name = match resolved.manifest().content(resolved.file_index(place.row as usize)) {
+            let (manifest, file) = (resolved.manifest(), resolved.file_index(place.row as usize));
+            let hashes = match manifest.content(file) {
                 Some(Content::Object { hash }) => hash,
                 Some(Content::Chunks { hashes, .. }) => hashes.join(" "),
                 _ => continue,
             };
+            let name = (hashes, manifest.size(file));
             *other.entry(name).or_insert(objects)
         };
         files[index].object = number;

@@ -354,3 +354,11 @@ fn a_plan_says_that_it_takes_the_memory_of_its_manifests_and_paths() {
     assert!((1_000..2_000).contains(&manifest.memory()));
     assert!((2_000..4_000).contains(&posix(vec![source(manifest, "/a", 1)]).memory()));
 }
+
+#[test]
+fn a_manifest_that_lies_about_a_size_spoils_its_own_file_alone() {
+    let liar = NewManifestFile { size: Some(2), ..file("y", HASH_A) };
+    let parts = NewManifest { files: vec![file("x", HASH_A), liar], ..NewManifest::default() };
+    let plan = posix(vec![source(Arc::new(Manifest::create(parts).unwrap()), "/a", 1)]);
+    assert_eq!(plan.object_count(), 2);
+}

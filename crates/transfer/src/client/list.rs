@@ -42,9 +42,8 @@ impl Client {
             let page = self.list_page(prefix, &since).await?;
             objects.extend(page.objects);
             match page.next.map(Since::Token) {
-                // A service that gives the same token again would be asked for ever.
-                Some(next) if since != next => since = next,
-                _ => return Ok(objects),
+                Some(next) => since = next,
+                None => return Ok(objects),
             }
         }
     }
@@ -63,7 +62,12 @@ impl Client {
         let mut attempt = 1;
         loop {
             let error = match self.send(&exchange).await?.bytes().await {
-                Ok(body) => return parse_page(&body).ok_or_else(|| self.unreadable(prefix)),
+                Ok(body) => {
+                    // A service that gives the same token again would be asked for ever.
+                    let leads_on = |page: &Page| !matches!(since, Since::Token(token) if page.next.as_ref() == Some(token));
+                    let page = parse_page(&body).filter(leads_on);
+                    return page.ok_or_else(|| self.unreadable(prefix));
+                }
                 Err(cause) => broken(cause, exchange.action, &self.settings.bucket, attempt),
             };
             if !self.wait_to_retry(attempt, None).await {
@@ -133,6 +137,10 @@ fn parse_page(xml: &[u8]) -> Option<Page> {
             object.key = percent_decode_str(&spaced).decode_utf8_lossy().into_owned();
         }
     }
+    if truncated && next.is_none() {
+        // Without the way on, the rest of the keys would be lost in silence.
+        return None;
+    }
     page.next = next.filter(|_| truncated);
     Some(page)
 }
@@ -198,6 +206,13 @@ mod tests {
             .unwrap();
         assert_eq!(page.objects[0].key, "a+%41");
         assert_eq!(page.next, None);
+    }
+
+    #[test]
+    fn a_page_that_is_not_the_last_and_does_not_lead_on_is_an_error() {
+        assert!(
+            parse_page(b"<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>").is_none()
+        );
     }
 
     #[test]

@@ -60,8 +60,15 @@ pub(crate) async fn decide_all(
         });
     }
     let mut decided = Vec::with_capacity(count);
-    while let Some(Ok(some)) = threads.join_next().await {
-        decided.extend(some);
+    while let Some(joined) = threads.join_next().await {
+        match joined {
+            Ok(some) => decided.extend(some),
+            // A thread that is lost takes its files along: nobody must think that they were decided.
+            Err(lost) => match lost.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return decided,
+            },
+        }
     }
     decided.sort_unstable_by_key(|&(index, _)| index);
     decided
@@ -93,7 +100,7 @@ fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Decision {
         let message = format!("{} is a directory where the file must be: move it away.", target.display());
         return Decision::Fail(path_error(ErrorCode::Io, message, target));
     }
-    if is_unchanged(file, target, &metadata, options.verify) {
+    if is_unchanged(file, target, &metadata, options) {
         return Decision::Skip;
     }
     match options.conflict_resolution {
@@ -110,13 +117,20 @@ fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Decision {
     }
 }
 
-fn is_unchanged(file: &PlannedFile<'_>, target: &Path, metadata: &Metadata, verify: Verify) -> bool {
+fn is_unchanged(
+    file: &PlannedFile<'_>,
+    target: &Path,
+    metadata: &Metadata,
+    options: &DownloadOptions,
+) -> bool {
     let same_time = file.mtime.is_some_and(|mtime| has_mtime(metadata, mtime));
-    match verify {
+    match options.verify {
         Verify::Size => file.size == Some(metadata.len()) && same_time,
         Verify::Hash => {
             let same = is_same(file, target, metadata);
-            if same && !same_time && metadata.is_file() {
+            // A dry run changes nothing, and what is behind a link is somebody else's.
+            let is_plain = fs::symlink_metadata(target).is_ok_and(|metadata| metadata.is_file());
+            if same && !same_time && is_plain && !options.dry_run {
                 restore_mtime(file, target);
             }
             same

@@ -37,7 +37,7 @@ fn delete(deletion: &PlannedDeletion, directories: &Directories) -> Result<()> {
         let message = format!("{} is not inside {}: it is not deleted.", path.display(), root.display());
         return Err(path_error(ErrorCode::PathOutsideRoot, message, path));
     };
-    directories.stays_inside(parent, root)?;
+    directories.refuse_links(parent, root)?;
     let result = match (deletion.is_directory, metadata.is_dir()) {
         (true, true) => fs::remove_dir(path),
         (false, false) => fs::remove_file(path),

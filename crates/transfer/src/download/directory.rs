@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rusty_attachments_core::{ErrorCode, Result};
+use rusty_attachments_core::{Error, ErrorCode, Result};
 
 use super::disk::{DiskContext, disk_error, path_error};
 use super::file::sweep;
@@ -54,12 +54,20 @@ impl Directories {
         }
         let kind = fs::symlink_metadata(directory).at("look at", directory)?.file_type();
         if kind.is_symlink() {
-            self.stays_inside(directory, root)?;
-        } else if !kind.is_dir() {
+            return Err(through_link(directory));
+        }
+        if !kind.is_dir() {
             return Err(disk_error("make the directory", directory, ErrorKind::NotADirectory.into()));
         }
         sweep(directory);
         Ok(())
+    }
+
+    /// Refuses a directory below `root` that is reached through a link. The root itself may be one.
+    pub(crate) fn refuse_links(&self, directory: &Path, root: &Path) -> Result<()> {
+        let below_root = directory.ancestors().take_while(|path| *path != root);
+        let is_link = |path: &&Path| fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+        below_root.into_iter().find(is_link).map_or(Ok(()), |link| Err(through_link(link)))
     }
 
     /// Refuses a link that leads out of `root`: what is written below it would land where nobody meant it to.
@@ -85,4 +93,14 @@ impl Directories {
         roots.insert(root.into(), real.clone());
         Ok(real)
     }
+}
+
+/// Nobody can tell the links that a manifest made from those that a person made, so none is gone through.
+fn through_link(link: &Path) -> Error {
+    let message = format!(
+        "{} is a link: nothing is written or deleted through links below the destination. Put a directory in its \
+         place, or choose another destination.",
+        link.display()
+    );
+    path_error(ErrorCode::PathOutsideRoot, message, link)
 }

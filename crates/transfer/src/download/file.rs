@@ -1,6 +1,6 @@
 //! One file's way to the disk: a temporary file beside the target, its times, and its place.
 
-use std::fs::{self, File, FileTimes, OpenOptions, TryLockError};
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -177,32 +177,65 @@ fn name_with_origin(target: &Path, origin: &str) -> String {
 
 /// Removes what dead runs left in a directory. What cannot be removed does no harm.
 pub(crate) fn sweep(directory: &Path) {
+    sweep_at(directory, SystemTime::now());
+}
+
+fn sweep_at(directory: &Path, now: SystemTime) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let Some(origin) = name.to_str().and_then(|name| name.strip_suffix(ENDING)?.rsplit('.').next())
-        else {
-            continue;
+        let Some(origin) = name.to_str().and_then(origin_of) else { continue };
+        let old =
+            || entry.metadata().is_ok_and(|metadata| is_stale(&metadata, now)) && !is_locked(&entry.path());
+        let is_left = match origin {
+            // Whether a process of this system still runs is known, whatever time its file bears.
+            Origin::Process { system: made_by, process } if made_by == system() => !is_running(process),
+            Origin::Process { .. } | Origin::Resumable => old(),
         };
-        let old = || {
-            let modified = entry.metadata().and_then(|metadata| metadata.modified());
-            modified.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > STALE))
-        };
-        if is_dead(origin) || old() && !is_locked(&entry.path()) {
+        if is_left {
             let _ = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Whether a run has the file in its hands, however long it has waited for more to write.
-fn is_locked(path: &Path) -> bool {
-    File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+/// Who made a temporary file.
+enum Origin {
+    Process {
+        system: u64,
+        process: u64,
+    },
+    /// A large file's part, which any run may go on with.
+    Resumable,
 }
 
-fn is_dead(origin: &str) -> bool {
+/// Reads the name that [`temporary_name`] or [`resumable_name`] gave; none for a file that is not ours.
+fn origin_of(name: &str) -> Option<Origin> {
+    let origin = name.strip_prefix('.')?.strip_suffix(ENDING)?.rsplit('.').next()?;
+    if let Some(identity) = origin.strip_prefix("resume-") {
+        return identity.bytes().all(|b| b.is_ascii_hexdigit()).then_some(Origin::Resumable);
+    }
     let mut parts = origin.split('-').map(|part| u64::from_str_radix(part, 16).ok());
-    let (Some(Some(made_by)), Some(Some(process))) = (parts.next(), parts.next()) else { return false };
-    made_by == system() && !is_running(process)
+    let (system, process, _) = (parts.next()??, parts.next()??, parts.next()??);
+    Some(Origin::Process { system, process })
+}
+
+/// Whether nobody has touched a file for so long that no run has it in its hands.
+fn is_stale(metadata: &Metadata, now: SystemTime) -> bool {
+    // The time of modification is the manifest's just before a file takes its place; that of the change is the disk's.
+    #[cfg(unix)]
+    let touched = {
+        use std::os::unix::fs::MetadataExt;
+        u64::try_from(metadata.ctime()).ok().map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds))
+    };
+    #[cfg(not(unix))]
+    let touched = metadata.created().ok();
+    touched.is_some_and(|time| now.duration_since(time).is_ok_and(|age| age > STALE))
+}
+
+/// Whether a run has the file in its hands, however long it has waited for more to write.
+fn is_locked(path: &Path) -> bool {
+    // What cannot be opened cannot be known to be free.
+    File::open(path).map_or(true, |file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
 #[cfg(unix)]
@@ -246,6 +279,37 @@ mod tests {
         assert_eq!(name("/d.x/a.tar.gz"), "/d.x/a.tar (2).gz");
         assert_eq!(name("/d.x/a"), "/d.x/a (2)");
         assert_eq!(name("/d.x/.hidden"), "/d.x/.hidden (2)");
+    }
+
+    #[test]
+    fn what_another_system_left_is_swept_when_nobody_has_touched_it_for_a_day() {
+        let home = home("sweep-old");
+        let ours = [".a.txt.0000000000000001-1-0", ".a.txt.resume-00ff"]
+            .map(|name| home.join(format!("{name}{ENDING}")));
+        let foreign = home.join(".a.txt.part");
+        for path in ours.iter().chain([&foreign]) {
+            set_mtime(&File::create(path).unwrap(), 0).unwrap();
+        }
+        sweep(&home);
+        assert!(ours.iter().all(|path| path.exists()), "the time of the content says nothing");
+        sweep_at(&home, SystemTime::now() + STALE + Duration::from_secs(60));
+        assert!(!ours.iter().any(|path| path.exists()) && foreign.exists());
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn a_file_under_way_is_not_swept_whatever_time_it_bears_and_neither_is_what_only_looks_like_ours() {
+        let home = home("sweep-alive");
+        let temp = TempFile::create(&home.join("a"), false).unwrap();
+        let other = home.join(format!("notes{ENDING}"));
+        fs::write(&other, "mine").unwrap();
+        for path in [&other, &temp.path] {
+            set_mtime(&File::options().write(true).open(path).unwrap(), 0).unwrap();
+        }
+        sweep(&home);
+        assert_eq!(fs::read_dir(&home).unwrap().count(), 2);
+        drop(temp);
+        fs::remove_dir_all(home).unwrap();
     }
 
     #[test]

@@ -9,7 +9,7 @@ use rusty_attachments_core::{Content, ErrorCode, PlannedFile, Result};
 use super::check::{Decision, first_free};
 use super::directory::Directories;
 use super::disk::{DiskContext, path_error};
-use super::file::temporary_name;
+use super::file::{numbered, rename_new, temporary_name};
 use super::{ConflictResolution, DownloadOptions};
 
 /// What is to be done about a link.
@@ -20,6 +20,15 @@ pub(crate) fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Decis
         Err(error) => return Decision::Fail(error),
     };
     if fs::read_link(link).is_ok_and(|there| there == text) {
+        return Decision::Skip;
+    }
+    let mut copies = (1..).map(|number| numbered(link, number));
+    let is_copied = options.conflict_resolution == ConflictResolution::CreateCopy
+        && copies
+            .by_ref()
+            .take_while(|copy| fs::symlink_metadata(copy).is_ok())
+            .any(|copy| fs::read_link(copy).is_ok_and(|there| there == text));
+    if is_copied {
         return Decision::Skip;
     }
     let taken = fs::symlink_metadata(link).is_ok();
@@ -43,11 +52,13 @@ pub(crate) fn make(
     let target = link.parent().unwrap_or(root).join(&text);
     symlink(&text, &target, &temporary).at("make the link", link)?;
     let result = leads_inside(&temporary, &target, root, directories).and_then(|()| {
-        let place = match options.conflict_resolution {
-            ConflictResolution::CreateCopy => first_free(link),
-            _ => link.to_owned(),
+        let placed = match options.conflict_resolution {
+            ConflictResolution::Overwrite => fs::rename(&temporary, link),
+            // What has come since the decision stays as well.
+            ConflictResolution::CreateCopy => rename_new(&temporary, &first_free(link)),
+            ConflictResolution::Skip => rename_new(&temporary, link),
         };
-        fs::rename(&temporary, &place).at("make the link", link)
+        placed.at("make the link", link)
     });
     if result.is_err() {
         let _ = fs::remove_file(&temporary);

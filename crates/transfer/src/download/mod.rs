@@ -188,7 +188,13 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
             |outcomes| tally.record(&outcomes),
         )
         .await;
-    // Links come last, so that nothing is ever written through them.
+    if run.options.apply_deletions && !run.cancel.is_cancelled() {
+        let run = run.clone();
+        let failed = blocking(move || deletion::apply(run.plan.deletions(), &run.directories)).await?;
+        let last = plan.file_count() as u32;
+        tally.report.failures.extend(failed.into_iter().map(|failure| (last, failure)));
+    }
+    // Links come last, so that nothing is ever written or deleted through them.
     if !links.is_empty() && !run.cancel.is_cancelled() {
         let run = run.clone();
         let make = move || {
@@ -198,12 +204,6 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
             links.iter().map(make).collect::<Vec<Outcome>>()
         };
         tally.record(&blocking(make).await?);
-    }
-    if run.options.apply_deletions && !run.cancel.is_cancelled() {
-        let run = run.clone();
-        let failed = blocking(move || deletion::apply(run.plan.deletions(), &run.directories)).await?;
-        let last = plan.file_count() as u32;
-        tally.report.failures.extend(failed.into_iter().map(|failure| (last, failure)));
     }
     tally.verdict()
 }
