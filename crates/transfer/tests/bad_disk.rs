@@ -179,3 +179,62 @@ async fn a_dry_run_deletes_nothing() {
     scene.download_with(json!({"applyDeletions": true, "dryRun": true})).await.unwrap();
     assert!(scene.path("gone.txt").exists() && scene.path("empty").exists());
 }
+
+#[tokio::test]
+async fn nothing_is_deleted_through_a_link_that_the_same_run_makes() {
+    let scene = Scene::new("delete-and-link").await;
+    scene.add(0, 1, &[("v1/a.txt", b"alpha")]);
+    add_manifest(
+        &scene,
+        2,
+        &json!({
+            "specificationVersion": "relative-manifest-diff-beta-2025-12", "hashAlg": "xxh128", "totalSize": 0,
+            "dirs": [{"name": "latest"}],
+            "files": [
+                {"name": "$0/a.txt", "delete": true},
+                {"name": "latest", "symlink": {"name": "v1"}},
+            ],
+        }),
+    );
+    scene.download_with(json!({"applyDeletions": true})).await.unwrap();
+    assert_eq!(fs::read_to_string(scene.path("v1/a.txt")).unwrap(), "alpha");
+}
+
+#[tokio::test]
+async fn a_link_is_copied_beside_what_is_there_but_once_and_never_over_it_when_skipping() {
+    let scene = Scene::new("link-conflict").await;
+    add_manifest(
+        &scene,
+        1,
+        &json!({
+            "specificationVersion": "relative-manifest-snapshot-beta-2025-12", "hashAlg": "xxh128", "totalSize": 0,
+            "dirs": [], "files": [{"name": "latest", "symlink": {"name": "v1"}}],
+        }),
+    );
+    fs::create_dir_all(scene.target()).unwrap();
+    fs::write(scene.path("latest"), "mine").unwrap();
+    for resolution in ["skip", "createCopy", "createCopy", "createCopy"] {
+        scene.download_with(json!({"conflictResolution": resolution})).await.unwrap();
+    }
+    assert_eq!(fs::read_to_string(scene.path("latest")).unwrap(), "mine");
+    assert_eq!(fs::read_link(scene.path("latest (1)")).unwrap(), Path::new("v1"));
+    assert!(fs::symlink_metadata(scene.path("latest (2)")).is_err());
+}
+
+#[tokio::test]
+async fn a_dry_run_that_reads_leaves_times_as_they_are() {
+    let scene = Scene::new("dry-verify").await;
+    scene.add(0, 1, &[("a.txt", b"alpha")]);
+    scene.download().await;
+    let time = || fs::metadata(scene.path("a.txt")).unwrap().modified().unwrap();
+    fs::File::options()
+        .write(true)
+        .open(scene.path("a.txt"))
+        .unwrap()
+        .set_modified(std::time::UNIX_EPOCH)
+        .unwrap();
+    scene.download_with(json!({"verify": "hash", "dryRun": true})).await.unwrap();
+    assert_eq!(time(), std::time::UNIX_EPOCH);
+    scene.download_with(json!({"verify": "hash"})).await.unwrap();
+    assert_ne!(time(), std::time::UNIX_EPOCH, "a real run restores it");
+}
