@@ -16,6 +16,7 @@ mod plan;
 mod resolve;
 mod root_mapping;
 mod storage_profile;
+pub mod sync;
 
 pub use error::{Error, ErrorCode, Result};
 pub use hash::xxh128_hex;

@@ -1,0 +1,23 @@
+//! The decisions of incremental sync, without I/O and with the clock passed in.
+//!
+//! A [`SyncPass`] is begun with the files of the last pass. It says what to ask the service, takes the answers, and
+//! knows in the end which session actions have new outputs. While those land on disk it says what the files
+//! become, so that a pass that is cut off loses nothing and fetches nothing twice.
+
+mod category;
+mod checkpoint;
+mod outstanding;
+mod pass;
+mod progress;
+mod search;
+mod timestamp;
+
+pub use category::Category;
+pub use checkpoint::{Checkpoint, CheckpointJob};
+pub use outstanding::{FailedAction, FailedJobs, FailedManifest, OutstandingJob, Sidecar};
+pub use pass::{JobReport, SyncPass, SyncReport, SyncRequest, SyncSettings, SyncSource};
+pub use progress::{Failed, Landed, Planned, SyncFiles};
+pub use timestamp::Timestamp;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,393 @@
+//! What of a pass is on disk, and what the files become by it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::checkpoint::to_ascii_json;
+use super::pass::{Job, SyncSource};
+use super::{
+    Category, Checkpoint, CheckpointJob, FailedAction, FailedManifest, OutstandingJob, Sidecar, SyncPass,
+};
+use crate::hash::xxh128_hex;
+
+/// How many files a source has in the plan.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Planned {
+    /// The source's index.
+    pub source: usize,
+    /// Files that are its own: those that a later source writes too are that one's.
+    pub files: usize,
+    /// When the manifest was written, in milliseconds since the epoch.
+    pub last_modified: Option<i64>,
+}
+
+/// A file that is whole on disk, flushed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Landed {
+    /// Its source's index.
+    pub source: usize,
+    /// Where it is.
+    pub local_path: String,
+}
+
+/// Something that could not be downloaded.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failed {
+    /// Its source's index.
+    pub source: usize,
+    /// The file; none for the manifest itself.
+    pub local_path: Option<String>,
+    /// What went wrong, for people.
+    pub message: String,
+}
+
+/// The texts of a queue's files, to be written in this order, and only when all that has landed is flushed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncFiles {
+    /// The reference's failed jobs.
+    pub failed_jobs: String,
+    /// What the checkpoint has no place for.
+    pub sidecar: String,
+    /// The checkpoint.
+    pub checkpoint: String,
+}
+
+/// The sources of a pass and how far each is.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    sources: Vec<Tracked>,
+    /// Local paths that have landed, with the last-modified time of their manifest, where an older session action
+    /// may want to write them later.
+    landed: BTreeMap<String, i64>,
+}
+
+#[derive(Debug)]
+struct Tracked {
+    source: SyncSource,
+    session_id: String,
+    index: u64,
+    /// Files that are neither landed nor failed; none until it is planned.
+    open: Option<usize>,
+    last_modified: Option<i64>,
+    failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    /// None for the manifest itself.
+    missing: Option<BTreeSet<String>>,
+}
+
+/// What became of a session action in this pass.
+#[derive(Debug)]
+enum Outcome {
+    Open,
+    Done,
+    Failed(Vec<FailedManifest>),
+}
+
+impl Progress {
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SyncSource> {
+        self.sources.iter().map(|tracked| &tracked.source)
+    }
+
+    /// Adds a source of the session action that is number `index` of a session.
+    pub(super) fn add(&mut self, session_id: String, index: u64, source: SyncSource) {
+        let tracked = Tracked { source, session_id, index, open: None, last_modified: None, failure: None };
+        self.sources.push(tracked);
+    }
+
+    fn fail(&mut self, source: usize, local_path: Option<String>, message: String) {
+        let Some(tracked) = self.sources.get_mut(source) else { return };
+        match local_path {
+            Some(path) => {
+                tracked.open = tracked.open.map(|open| open.saturating_sub(1));
+                let missing = Some(BTreeSet::new());
+                let failure = tracked.failure.get_or_insert(Failure { message, missing });
+                if let Some(missing) = &mut failure.missing {
+                    missing.insert(path);
+                }
+            }
+            None => {
+                tracked.open = Some(0);
+                tracked.failure = Some(Failure { message, missing: None });
+            }
+        }
+    }
+
+    /// By job, session and index: what became of each session action.
+    fn outcomes(&self, finished: bool) -> BTreeMap<&str, BTreeMap<(&str, u64), Outcome>> {
+        let mut outcomes: BTreeMap<&str, BTreeMap<(&str, u64), Outcome>> = BTreeMap::new();
+        for tracked in &self.sources {
+            let of_job = outcomes.entry(&tracked.source.job_id).or_default();
+            let outcome =
+                of_job.entry((&tracked.session_id, tracked.index)).or_insert(Outcome::Failed(Vec::new()));
+            let is_settled = tracked.open == Some(0);
+            match outcome {
+                _ if !is_settled && !finished => *outcome = Outcome::Open,
+                Outcome::Failed(manifests) => manifests.extend(tracked.failed_manifest(is_settled)),
+                Outcome::Open | Outcome::Done => {}
+            }
+        }
+        for outcome in outcomes.values_mut().flat_map(BTreeMap::values_mut) {
+            if matches!(outcome, Outcome::Failed(manifests) if manifests.is_empty()) {
+                *outcome = Outcome::Done;
+            }
+        }
+        outcomes
+    }
+}
+
+impl Tracked {
+    /// What is to be tried again of it, if anything is.
+    fn failed_manifest(&self, is_settled: bool) -> Option<FailedManifest> {
+        let (message, missing) = match &self.failure {
+            Some(failure) => (failure.message.clone(), failure.missing.clone()),
+            None if is_settled => return None,
+            None => ("The download ended before it was whole.".to_owned(), None),
+        };
+        Some(FailedManifest {
+            output_manifest_path: self.source.output_manifest_path.clone(),
+            root_path: self.source.root_path.clone(),
+            root_path_format: self.source.root_path_format,
+            last_modified: self.last_modified,
+            // What is still open is not known by its path.
+            missing: missing.filter(|_| is_settled),
+            message,
+        })
+    }
+}
+
+impl SyncPass {
+    /// Takes how many files each source has in the plan; one without any is whole.
+    pub fn planned(&mut self, planned: &[Planned]) {
+        for &Planned { source, files, last_modified } in planned {
+            if let Some(tracked) = self.progress.sources.get_mut(source) {
+                tracked.open.get_or_insert(files);
+                tracked.last_modified = last_modified;
+            }
+        }
+    }
+
+    /// Takes files that are whole and flushed.
+    pub fn landed(&mut self, landed: Vec<Landed>) {
+        // Manifests are read before anything lands.
+        let is_unread =
+            |tracked: &Tracked| tracked.failure.as_ref().is_some_and(|failure| failure.missing.is_none());
+        let matters = self.jobs.values().any(|job| !job.waiting.is_empty())
+            || self.progress.sources.iter().any(is_unread);
+        for Landed { source, local_path } in landed {
+            let Some(tracked) = self.progress.sources.get_mut(source) else { continue };
+            tracked.open = tracked.open.map(|open| open.saturating_sub(1));
+            if matters {
+                self.progress.landed.insert(local_path, tracked.last_modified.unwrap_or(i64::MAX));
+            }
+        }
+    }
+
+    /// Takes what could not be downloaded.
+    pub fn failed(&mut self, failed: Vec<Failed>) {
+        for Failed { source, local_path, message } in failed {
+            self.progress.fail(source, local_path, message);
+        }
+    }
+
+    /// The files as they are to be written now: while the pass lasts, so that no whole session action is lost, or,
+    /// where it is finished, with the window moved.
+    ///
+    /// The reference's rules decide which jobs are kept and how. Until the pass is finished a job keeps its old
+    /// summary, or none, while its indexes advance: with the new one, the next pass would take it for unchanged.
+    pub fn save(&mut self, finished: bool) -> SyncFiles {
+        let outcomes = self.progress.outcomes(finished);
+        let mut failed_jobs = self.failed_jobs.clone();
+        let mut entries = Vec::new();
+        let mut sidecar = Sidecar::default();
+        for (job_id, job) in &self.jobs {
+            let none = BTreeMap::new();
+            let outcomes = outcomes.get(&**job_id).unwrap_or(&none);
+            let mut outstanding = self.outstanding(job, outcomes);
+            let mut entry = if finished { job.after() } else { job.during(job_id) };
+            let has_failed = !outstanding.failed.is_empty();
+            if entry.is_none() && has_failed {
+                entry = job.before.clone();
+            }
+            if let Some(entry) = &mut entry {
+                job.advance(entry, outcomes, &mut outstanding);
+            }
+            let is_new_failure = outcomes.values().any(|outcome| matches!(outcome, Outcome::Failed(_)));
+            let failures = self.failed_jobs.get(job_id).copied().unwrap_or(0);
+            if has_failed {
+                failed_jobs.insert(job_id.clone(), failures + u64::from(is_new_failure || failures == 0));
+                outstanding.entry = entry;
+            } else {
+                if finished {
+                    failed_jobs.remove(job_id);
+                }
+                entries.extend(entry.filter(|entry| {
+                    finished || job.before.is_some() || !entry.session_completed_indexes.is_empty()
+                }));
+            }
+            if has_failed || !outstanding.done_beyond.is_empty() {
+                sidecar.jobs.insert(job_id.clone(), outstanding);
+            }
+        }
+        let is_unread = |failed: &FailedAction| failed.manifests.iter().any(|left| left.missing.is_none());
+        if sidecar.jobs.values().flat_map(|job| &job.failed).any(is_unread) {
+            sidecar.written_since.clone_from(&self.written_since);
+            sidecar
+                .written_since
+                .extend(self.progress.landed.iter().map(|(path, time)| (path.clone(), *time)));
+        }
+
+        let completed = self.checkpoint.downloads_completed_timestamp;
+        let checkpoint = Checkpoint {
+            downloads_completed_timestamp: if finished { self.window_end } else { completed },
+            jobs: entries,
+            ..self.checkpoint.clone()
+        }
+        .write();
+        let hash = xxh128_hex(checkpoint.as_bytes());
+        sidecar.checkpoints = self.on_disk.replace(hash.clone()).into_iter().chain([hash]).collect();
+        SyncFiles { failed_jobs: to_ascii_json(&failed_jobs), sidecar: to_ascii_json(&sidecar), checkpoint }
+    }
+
+    /// What is outstanding of a job after what became of its session actions.
+    fn outstanding(&self, job: &Job, outcomes: &BTreeMap<(&str, u64), Outcome>) -> OutstandingJob {
+        let mut outstanding = OutstandingJob {
+            entry: None,
+            done_beyond: job.done_beyond.clone(),
+            failed: Vec::with_capacity(job.waiting.len()),
+        };
+        for failed in &job.waiting {
+            let mut failed = failed.clone();
+            failed.manifests.retain_mut(|manifest| !self.is_overwritten(manifest));
+            if failed.manifests.is_empty() {
+                let index = super::pass::action_index(&failed.session_action_id);
+                outstanding.done_beyond.entry(failed.session_id).or_default().extend(index);
+            } else {
+                outstanding.failed.push(failed);
+            }
+        }
+        for (&(session_id, index), outcome) in outcomes {
+            match outcome {
+                Outcome::Open => {}
+                Outcome::Done => {
+                    outstanding.done_beyond.entry(session_id.to_owned()).or_default().insert(index);
+                }
+                Outcome::Failed(manifests) => {
+                    let Some(action) = job.sessions.get(session_id).and_then(|s| s.actions.get(&index))
+                    else {
+                        continue;
+                    };
+                    let attempts = action.attempts + 1;
+                    outstanding.failed.push(FailedAction {
+                        session_id: session_id.to_owned(),
+                        session_action_id: action.id.clone(),
+                        attempts,
+                        retry_at: FailedAction::next_attempt(self.now, attempts),
+                        manifests: manifests.clone(),
+                    });
+                }
+            }
+        }
+        outstanding
+    }
+
+    /// Takes off what newer session actions have written since; whether nothing is left.
+    fn is_overwritten(&self, manifest: &mut FailedManifest) -> bool {
+        let Some(missing) = &mut manifest.missing else { return false };
+        let written = manifest.last_modified.unwrap_or(i64::MIN);
+        missing.retain(|path| self.progress.landed.get(path).is_none_or(|newer| *newer < written));
+        missing.is_empty()
+    }
+}
+
+impl Job {
+    /// The job as it is kept while the pass lasts.
+    fn during(&self, job_id: &str) -> Option<CheckpointJob> {
+        let is_gone = self.category == Some(Category::Deleted);
+        self.before.clone().or_else(|| (!is_gone).then(|| CheckpointJob::stub(job_id)))
+    }
+
+    /// The job as it is kept when the pass is finished, but for the indexes.
+    fn after(&self) -> Option<CheckpointJob> {
+        let before = self.before.clone();
+        let Some(candidate) = &self.candidate else {
+            if self.category == Some(Category::Deleted) {
+                return None;
+            }
+            // A requeue cannot be told from SearchJobs alone.
+            let before = before?;
+            let ended = before.session_ended_timestamp?;
+            return Some(CheckpointJob {
+                session_ended_timestamp: Some(ended),
+                ..CheckpointJob::stub(before.job_id())
+            });
+        };
+        let with = |names: &[&str]| {
+            let value =
+                |name: &&str| (name.to_string(), candidate.get(*name).cloned().unwrap_or(Value::Null));
+            CheckpointJob::of(names.iter().map(value).collect::<Map<_, _>>())
+        };
+        Some(match self.category {
+            Some(Category::AttachmentsFree) => with(&["jobId", "name", "attachments"]),
+            Some(Category::MissingStorageProfile) => {
+                with(&["jobId", "name", "attachments", "storageProfileId"])
+            }
+            _ => {
+                let ended = self.sessions.values().filter_map(|session| session.ended_at).max();
+                let mut entry = CheckpointJob::of(candidate.clone());
+                if let Some(before) = before {
+                    entry.session_ended_timestamp = before.session_ended_timestamp;
+                    entry.session_completed_indexes = before.session_completed_indexes;
+                    entry.other = before.other;
+                }
+                entry.session_ended_timestamp = entry.session_ended_timestamp.max(ended);
+                entry
+            }
+        })
+    }
+
+    /// Moves the saved index of each session to the end of what is downloaded without a gap; what is beyond stays
+    /// in the sidecar.
+    fn advance(
+        &self,
+        entry: &mut CheckpointJob,
+        outcomes: &BTreeMap<(&str, u64), Outcome>,
+        outstanding: &mut OutstandingJob,
+    ) {
+        let is_open = |((session_id, index), outcome): (&(&str, u64), &Outcome)| {
+            (!matches!(outcome, Outcome::Done)).then(|| ((*session_id).to_owned(), *index))
+        };
+        let failed = outstanding.failed.iter().filter_map(|failed| {
+            Some((failed.session_id.clone(), super::pass::action_index(&failed.session_action_id)?))
+        });
+        let mut first_gaps: BTreeMap<String, u64> = BTreeMap::new();
+        for (session_id, index) in outcomes.iter().filter_map(is_open).chain(failed) {
+            let gap = first_gaps.entry(session_id).or_insert(index);
+            *gap = index.min(*gap);
+        }
+        let was_waiting = |id: &str| self.waiting.iter().any(|failed| failed.session_id == id);
+        for (session_id, done) in &mut outstanding.done_beyond {
+            // Of a session that nobody looked into, an interrupted pass may have left gaps that nobody knows of.
+            if !self.sessions.contains_key(session_id) && !was_waiting(session_id) {
+                continue;
+            }
+            let gap = first_gaps.get(session_id).copied().unwrap_or(u64::MAX);
+            let saved = entry.session_completed_indexes.get(session_id).copied();
+            let last = done.iter().copied().filter(|index| *index < gap).max();
+            if let Some(last) = last.max(saved) {
+                entry.session_completed_indexes.insert(session_id.clone(), last);
+                done.retain(|index| *index > last);
+            }
+        }
+        outstanding.done_beyond.retain(|_, done| !done.is_empty());
+    }
+}

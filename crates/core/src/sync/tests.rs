@@ -1,0 +1,532 @@
+//! Passes over a small service that answers as Deadline Cloud does.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+const NOW: &str = "2026-11-22T12:00:00Z";
+
+fn time(text: &str) -> Timestamp {
+    Timestamp::parse(text).unwrap()
+}
+
+/// A queue: what each operation answers.
+#[derive(Default)]
+struct Service {
+    /// Whole jobs, as GetJob answers them.
+    jobs: BTreeMap<String, Value>,
+    /// By job.
+    sessions: BTreeMap<String, Vec<Value>>,
+    /// By session.
+    actions: BTreeMap<String, Vec<Value>>,
+    /// What is in S3, where the API does not say.
+    keys: Vec<String>,
+}
+
+impl Service {
+    /// A job on the local profile, its tasks' states, and when it ended.
+    fn job(&mut self, id: &str, succeeded: u64, running: u64, ended_at: Option<&str>) -> &mut Value {
+        let mut job = json!({
+            "jobId": id,
+            "name": format!("the {id}"),
+            "createdAt": "2026-11-22T11:00:00Z",
+            "taskRunStatusCounts": { "SUCCEEDED": succeeded, "RUNNING": running },
+            "storageProfileId": "sp-local",
+            "attachments": { "manifests": [{ "rootPath": "/out", "rootPathFormat": "posix" }] },
+        });
+        if let Some(ended_at) = ended_at {
+            job["endedAt"] = ended_at.into();
+        }
+        self.jobs.insert(id.to_owned(), job);
+        self.jobs.get_mut(id).unwrap()
+    }
+
+    fn session(&mut self, job_id: &str, id: &str, ended_at: Option<&str>) {
+        let sessions = self.sessions.entry(job_id.to_owned()).or_default();
+        sessions.retain(|session| session["sessionId"] != id);
+        sessions.push(match ended_at {
+            Some(ended_at) => json!({ "sessionId": id, "endedAt": ended_at }),
+            None => json!({ "sessionId": id }),
+        });
+    }
+
+    /// A task run that wrote a manifest.
+    fn run(&mut self, session_id: &str, index: u64) {
+        let manifests = json!([{ "outputManifestPath": path(session_id, index) }]);
+        self.action(session_id, index, "SUCCEEDED", Some(manifests));
+    }
+
+    fn action(&mut self, session_id: &str, index: u64, status: &str, manifests: Option<Value>) {
+        let mut action = json!({
+            "sessionActionId": action_id(session_id, index),
+            "status": status,
+            "definition": { "taskRun": { "stepId": "step-1", "taskId": format!("task-{index}") } },
+        });
+        if let Some(manifests) = manifests {
+            action["manifests"] = manifests;
+        }
+        self.actions.entry(session_id.to_owned()).or_default().push(action);
+    }
+
+    fn answer(&self, request: &SyncRequest) -> Option<Value> {
+        let input = &request.input;
+        let job_id = input["jobId"].as_str().unwrap_or_default();
+        Some(match request.operation {
+            "SearchJobs" => {
+                let filter = &input["filterExpressions"]["filters"][0]["groupFilter"]["filters"][0];
+                let since = filter["dateTimeFilter"]["dateTime"].as_i64();
+                let ended = |job: &Value| Some(time(job["endedAt"].as_str()?).milliseconds());
+                let is_match = |job: &&Value| match since {
+                    Some(since) => ended(job).is_some_and(|ended| ended >= since),
+                    None => ended(job).is_none(),
+                };
+                let jobs: Vec<Value> = self.jobs.values().filter(is_match).cloned().map(summary).collect();
+                json!({ "totalResults": jobs.len(), "jobs": jobs })
+            }
+            "GetJob" => self.jobs.get(job_id)?.clone(),
+            "ListSessions" => paged(self.sessions.get(job_id)?, input, "sessions"),
+            "ListSessionActions" => {
+                let none = Vec::new();
+                let session_id = input["sessionId"].as_str().unwrap();
+                paged(self.actions.get(session_id).unwrap_or(&none), input, "sessionActions")
+            }
+            "GetStorageProfileForQueue" => match input["storageProfileId"].as_str()? {
+                "sp-gone" => return None,
+                id => json!({ "storageProfileId": id, "osFamily": "LINUX", "fileSystemLocations": [] }),
+            },
+            "ListOutputManifests" => {
+                let task = input["taskId"].as_str().map(|task| format!("/{task}/")).unwrap_or_default();
+                json!(self.keys.iter().filter(|key| key.contains(&task)).collect::<Vec<_>>())
+            }
+            other => panic!("{other}"),
+        })
+    }
+}
+
+/// What SearchJobs leaves out.
+fn summary(mut job: Value) -> Value {
+    let job_fields = job.as_object_mut().unwrap();
+    job_fields.remove("attachments");
+    job_fields.remove("storageProfileId");
+    job
+}
+
+/// Two to a page, so that there are pages.
+fn paged(all: &[Value], input: &Value, name: &str) -> Value {
+    let from = input["nextToken"].as_str().map_or(0, |token| token.parse().unwrap());
+    let mut page = json!({ name: all.iter().skip(from).take(2).collect::<Vec<_>>() });
+    if from + 2 < all.len() {
+        page["nextToken"] = (from + 2).to_string().into();
+    }
+    page
+}
+
+fn action_id(session_id: &str, index: u64) -> String {
+    format!("{}-{index}", session_id.replace("session-", "sessionaction-"))
+}
+
+fn path(session_id: &str, index: u64) -> String {
+    format!(
+        "farm-1/queue-1/job-1/step-1/task-{index}/2026-11-22T11:00:00.000000Z_{}/hash_output",
+        action_id(session_id, index)
+    )
+}
+
+/// The files between passes, and the requests of the last one.
+#[derive(Default)]
+struct Disk {
+    files: Option<SyncFiles>,
+    asked: Vec<&'static str>,
+}
+
+impl Disk {
+    fn begin(&mut self, service: &Service, now: &str) -> SyncPass {
+        let files = self.files.clone();
+        let settings = SyncSettings {
+            local_storage_profile_id: Some("sp-local".to_owned()),
+            now: time(now).0,
+            bootstrap_lookback_minutes: 120.0,
+            checkpoint: files.as_ref().map(|files| files.checkpoint.clone()),
+            failed_jobs: files.as_ref().map(|files| files.failed_jobs.clone()),
+            sidecar: files.map(|files| files.sidecar),
+        };
+        let mut pass = SyncPass::begin(settings).unwrap();
+        self.asked.clear();
+        loop {
+            let requests = pass.requests();
+            if requests.is_empty() {
+                break;
+            }
+            for request in requests {
+                self.asked.push(request.operation);
+                match service.answer(&request) {
+                    Some(body) => pass.answer(request.id, &body.to_string()).unwrap(),
+                    None => pass.not_found(request.id).unwrap(),
+                }
+            }
+        }
+        assert!(pass.is_ready());
+        pass
+    }
+
+    /// A pass in which everything lands, one file a source; gives the session actions downloaded.
+    fn pass(&mut self, service: &Service, now: &str) -> Vec<String> {
+        let mut pass = self.begin(service, now);
+        let sources = pass.sources();
+        for source in 0..sources.len() {
+            land(&mut pass, source, &format!("/out/{source}"), 1_000);
+        }
+        self.files = Some(pass.save(true));
+        sources.into_iter().map(|source| source.session_action_id).collect()
+    }
+
+    fn checkpoint(&self) -> Value {
+        serde_json::from_str(&self.files.as_ref().unwrap().checkpoint).unwrap()
+    }
+
+    fn failed_jobs(&self) -> Value {
+        serde_json::from_str(&self.files.as_ref().unwrap().failed_jobs).unwrap()
+    }
+}
+
+fn plan(pass: &mut SyncPass, source: usize, files: usize, last_modified: i64) {
+    pass.planned(&[Planned { source, files, last_modified: Some(last_modified) }]);
+}
+
+fn land(pass: &mut SyncPass, source: usize, local_path: &str, last_modified: i64) {
+    plan(pass, source, 1, last_modified);
+    pass.landed(vec![Landed { source, local_path: local_path.to_owned() }]);
+}
+
+fn fail(pass: &mut SyncPass, source: usize, local_path: Option<&str>, last_modified: i64) {
+    plan(pass, source, 1, last_modified);
+    let local_path = local_path.map(str::to_owned);
+    pass.failed(vec![Failed { source, local_path, message: "no luck".to_owned() }]);
+}
+
+/// One running job with one session of three task runs.
+fn running_job() -> Service {
+    let mut service = Service::default();
+    service.job("job-1", 3, 2, None);
+    service.session("job-1", "session-a", None);
+    (1..=3).for_each(|index| service.run("session-a", index));
+    service
+}
+
+#[test]
+fn each_task_run_is_found_once_as_a_job_goes_on() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    assert_eq!(disk.pass(&service, NOW).len(), 3);
+    assert_eq!(disk.pass(&service, "2026-11-22T12:01:00Z"), Vec::<String>::new());
+    service.run("session-a", 5);
+    service.job("job-1", 4, 1, None);
+    assert_eq!(disk.pass(&service, "2026-11-22T12:02:00Z"), ["sessionaction-a-5"]);
+    let entry = &disk.checkpoint()["jobs"][0];
+    assert_eq!(entry["sessionCompletedIndexes"], json!({ "session-a": 5 }));
+    assert_eq!(entry["job"]["storageProfileId"], "sp-local");
+}
+
+#[test]
+fn an_idle_pass_asks_for_nothing_but_jobs() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    disk.pass(&service, NOW);
+    disk.pass(&service, "2026-11-22T12:01:00Z");
+    assert_eq!(disk.asked, ["SearchJobs", "SearchJobs"]);
+}
+
+#[test]
+fn the_window_moves_to_now_less_the_allowance() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    disk.pass(&service, NOW);
+    let checkpoint = disk.checkpoint();
+    assert_eq!(checkpoint["downloadsStartedTimestamp"], "2026-11-22T10:00:00+00:00");
+    assert_eq!(checkpoint["downloadsCompletedTimestamp"], "2026-11-22T11:58:00+00:00");
+    assert_eq!(checkpoint["eventualConsistencyMaxSeconds"], 120);
+}
+
+#[test]
+fn a_pass_that_is_cut_off_keeps_what_landed_and_finds_the_rest_again() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    land(&mut pass, 0, "/out/0", 1_000);
+    land(&mut pass, 2, "/out/2", 1_000);
+    plan(&mut pass, 1, 2, 1_000);
+    pass.landed(vec![Landed { source: 1, local_path: "/out/1".to_owned() }]);
+    disk.files = Some(pass.save(false));
+
+    let checkpoint = disk.checkpoint();
+    assert_eq!(checkpoint["downloadsCompletedTimestamp"], "2026-11-22T10:00:00+00:00");
+    let entry = json!({ "job": { "jobId": "job-1" }, "sessionCompletedIndexes": { "session-a": 1 } });
+    assert_eq!(checkpoint["jobs"], json!([entry]));
+    assert_eq!(disk.pass(&service, "2026-11-22T12:01:00Z"), ["sessionaction-a-2"]);
+    assert_eq!(disk.checkpoint()["jobs"][0]["sessionCompletedIndexes"], json!({ "session-a": 3 }));
+}
+
+#[test]
+fn while_a_pass_lasts_a_known_job_keeps_its_old_summary() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    disk.pass(&service, NOW);
+    service.job("job-1", 4, 1, None);
+    service.run("session-a", 4);
+    let mut pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+    land(&mut pass, 0, "/out/4", 1_000);
+    let files = pass.save(false);
+    let checkpoint: Value = serde_json::from_str(&files.checkpoint).unwrap();
+    assert_eq!(checkpoint["jobs"][0]["job"]["taskRunStatusCounts"]["SUCCEEDED"], 3);
+    assert_eq!(checkpoint["jobs"][0]["sessionCompletedIndexes"], json!({ "session-a": 4 }));
+}
+
+#[test]
+fn without_the_sidecar_what_was_done_beyond_a_gap_is_found_again() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    land(&mut pass, 2, "/out/2", 1_000);
+    disk.files = Some(SyncFiles { sidecar: String::new(), ..pass.save(false) });
+    assert_eq!(disk.pass(&service, "2026-11-22T12:01:00Z").len(), 3);
+}
+
+#[test]
+fn a_failed_task_run_is_the_references_failed_job_and_tried_again_alone() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    land(&mut pass, 0, "/out/0", 1_000);
+    fail(&mut pass, 1, Some("/out/1"), 1_000);
+    land(&mut pass, 2, "/out/2", 1_000);
+    disk.files = Some(pass.save(true));
+    assert_eq!(disk.checkpoint()["jobs"], json!([]));
+    assert_eq!(disk.failed_jobs(), json!({ "job-1": 1 }));
+
+    let mut pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+    assert_eq!(disk.asked, ["SearchJobs", "SearchJobs", "GetStorageProfileForQueue"]);
+    let sources = pass.sources();
+    assert_eq!(sources.len(), 1);
+    assert_eq!(sources[0].session_action_id, "sessionaction-a-2");
+    assert_eq!(sources[0].only, Some(["/out/1".to_owned()].into()));
+    land(&mut pass, 0, "/out/1", 1_000);
+    disk.files = Some(pass.save(true));
+    assert_eq!(disk.failed_jobs(), json!({}));
+    assert_eq!(disk.checkpoint()["jobs"][0]["sessionCompletedIndexes"], json!({ "session-a": 3 }));
+}
+
+#[test]
+fn what_fails_again_and_again_waits_ever_longer_and_is_counted() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    for (now, tried) in
+        [(NOW, 3), ("2026-11-22T12:00:10Z", 1), ("2026-11-22T12:00:20Z", 0), ("2026-11-22T12:01:00Z", 1)]
+    {
+        let mut pass = disk.begin(&service, now);
+        assert_eq!(pass.sources().len(), tried, "{now}");
+        (0..tried.min(1)).for_each(|source| fail(&mut pass, source, Some("/out/x"), 1_000));
+        (1..tried).for_each(|source| land(&mut pass, source, "/out/y", 1_000));
+        disk.files = Some(pass.save(true));
+    }
+    assert_eq!(disk.failed_jobs(), json!({ "job-1": 3 }));
+}
+
+#[test]
+fn a_late_retry_leaves_alone_what_a_newer_task_run_wrote() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    plan(&mut pass, 0, 2, 1_000);
+    fail(&mut pass, 0, Some("/out/a"), 1_000);
+    fail(&mut pass, 0, Some("/out/b"), 1_000);
+    (1..3).for_each(|source| land(&mut pass, source, "/out/c", 1_000));
+    let later = pass.save(true).sidecar.replace("12:00:00", "13:00:00");
+    disk.files = Some(SyncFiles { sidecar: later, ..pass.save(true) });
+
+    service.run("session-a", 4);
+    service.job("job-1", 4, 1, None);
+    let mut pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+    land(&mut pass, 0, "/out/a", 2_000);
+    disk.files = Some(pass.save(true));
+    let pass = disk.begin(&service, "2026-11-22T13:01:00Z");
+    assert_eq!(pass.sources()[0].only, Some(["/out/b".to_owned()].into()));
+}
+
+#[test]
+fn a_manifest_that_could_not_be_read_knows_later_what_was_written_since() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    pass.failed(vec![Failed { source: 0, local_path: None, message: "no luck".to_owned() }]);
+    (1..3).for_each(|source| land(&mut pass, source, &format!("/out/{source}"), 5_000));
+    disk.files = Some(pass.save(true));
+    service.run("session-a", 4);
+    let pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+    let source = &pass.sources()[0];
+    assert_eq!((source.only.clone(), source.session_action_id.as_str()), (None, "sessionaction-a-1"));
+    assert_eq!(source.newer.as_ref().unwrap()["/out/2"], 5_000);
+}
+
+#[test]
+fn the_references_failed_jobs_are_fetched_whole() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    disk.pass(&service, NOW);
+    service.job("job-1", 3, 0, Some("2026-11-22T10:30:00Z"));
+    let mut files = disk.files.clone().unwrap();
+    let mut checkpoint: Value = serde_json::from_str(&files.checkpoint).unwrap();
+    checkpoint["jobs"] = json!([]);
+    files.checkpoint = checkpoint.to_string();
+    files.failed_jobs = json!({ "job-1": 2, "job-gone": 4 }).to_string();
+    disk.files = Some(files);
+    assert_eq!(disk.pass(&service, "2026-11-22T12:01:00Z").len(), 3);
+    assert_eq!(disk.failed_jobs(), json!({}));
+}
+
+#[test]
+fn a_sidecar_beside_another_tools_checkpoint_is_not_believed() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    (0..3).for_each(|source| fail(&mut pass, source, Some("/out/x"), 1_000));
+    disk.files = Some(pass.save(true));
+    let mut files = disk.files.clone().unwrap();
+    files.checkpoint.push('\n');
+    disk.files = Some(files);
+    let pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+    assert!(pass.sources().iter().all(|source| source.only.is_none()));
+    assert!(disk.asked.contains(&"ListSessions"));
+}
+
+#[test]
+fn a_completed_job_becomes_a_stub_and_a_requeue_is_noticed() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.job("job-1", 3, 0, Some("2026-11-22T11:30:00Z"));
+    service.session("job-1", "session-a", Some("2026-11-22T11:29:00.123Z"));
+    assert_eq!(disk.pass(&service, NOW).len(), 3);
+    assert_eq!(disk.checkpoint()["jobs"][0]["job"]["endedAt"], "2026-11-22T11:30:00+00:00");
+    assert_eq!(disk.pass(&service, "2026-11-22T12:10:00Z").len(), 0);
+    let ended = "2026-11-22T11:29:00.123000+00:00";
+    assert_eq!(
+        disk.checkpoint()["jobs"],
+        json!([{ "job": { "jobId": "job-1" }, "sessionEndedTimestamp": ended }])
+    );
+    service.job("job-1", 1, 2, None);
+    service.session("job-1", "session-b", None);
+    service.run("session-b", 7);
+    assert_eq!(
+        disk.pass(&service, "2026-11-22T12:20:00Z"),
+        ["sessionaction-a-1", "sessionaction-a-2", "sessionaction-a-3", "sessionaction-b-7"]
+    );
+}
+
+#[test]
+fn sessions_that_ended_before_the_threshold_are_not_looked_into() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.session("job-1", "session-old", Some("2026-11-22T09:59:59Z"));
+    service.run("session-old", 1);
+    assert_eq!(disk.pass(&service, NOW).len(), 3);
+}
+
+#[test]
+fn jobs_that_cannot_be_downloaded_are_said_and_kept_as_such() {
+    let (mut service, mut disk) = (Service::default(), Disk::default());
+    service.job("job-free", 1, 1, None)["attachments"] = Value::Null;
+    service.job("job-lost", 1, 1, None)["storageProfileId"] = Value::Null;
+    let pass = disk.begin(&service, NOW);
+    let categories: Vec<Category> = pass.report().jobs.iter().map(|job| job.category).collect();
+    assert_eq!(categories, [Category::AttachmentsFree, Category::MissingStorageProfile]);
+    disk.pass(&service, NOW);
+    let keys = |index: usize| {
+        let job = &disk.checkpoint()["jobs"][index]["job"];
+        job.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(keys(0), "attachments jobId name");
+    assert_eq!(keys(1), "attachments jobId name storageProfileId");
+    disk.pass(&service, "2026-11-22T12:01:00Z");
+    assert_eq!(disk.asked, ["SearchJobs", "SearchJobs"]);
+}
+
+#[test]
+fn task_runs_without_output_do_not_move_the_index() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.action("session-a", 4, "SUCCEEDED", Some(json!([{}])));
+    assert_eq!(disk.pass(&service, NOW).len(), 3);
+    assert_eq!(disk.checkpoint()["jobs"][0]["sessionCompletedIndexes"], json!({ "session-a": 3 }));
+}
+
+#[test]
+fn a_task_that_failed_is_reported_unless_it_succeeded_too() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.action("session-a", 4, "FAILED", None);
+    service.action("session-a", 5, "FAILED", None);
+    service.session("job-1", "session-b", None);
+    service.actions.insert("session-b".into(), Vec::new());
+    let retried = json!({
+        "sessionActionId": "sessionaction-b-1",
+        "status": "SUCCEEDED",
+        "definition": { "taskRun": { "stepId": "step-1", "taskId": "task-5" } },
+        "manifests": [{}],
+    });
+    service.actions.get_mut("session-b").unwrap().push(retried);
+    let report = disk.begin(&service, NOW).report();
+    assert_eq!(report.jobs[0].failed_tasks, ["task-4".to_owned()].into());
+    assert_eq!(report.jobs[0].task_runs_without_output, 1);
+}
+
+#[test]
+fn manifests_that_the_api_does_not_name_are_looked_up_by_task_then_by_step() {
+    let (mut service, mut disk) = (Service::default(), Disk::default());
+    service.job("job-1", 2, 2, None);
+    service.session("job-1", "session-a", None);
+    service.action("session-a", 1, "SUCCEEDED", None);
+    service.action("session-a", 2, "SUCCEEDED", None);
+    let hash = crate::keys::root_path_hash("/out", None);
+    let root = "deadline/Manifests/farm-1/queue-1/job-1/step-1";
+    let folder = |index| format!("2026-11-22T11:00:00.000000Z_{}", action_id("session-a", index));
+    let of_task = format!("{root}/task-1/{}/{hash}_output", folder(1));
+    let of_step = format!("{root}/{}/{hash}_output", folder(2));
+    service.keys = vec![of_task.clone(), of_step.clone()];
+    let pass = disk.begin(&service, NOW);
+    let paths: Vec<String> = pass.sources().into_iter().map(|source| source.output_manifest_path).collect();
+    assert_eq!(paths, [of_task, of_step].map(|key| key["deadline/Manifests/".len()..].to_owned()));
+    assert_eq!(disk.asked.iter().filter(|operation| **operation == "ListOutputManifests").count(), 3);
+}
+
+#[test]
+fn a_job_that_is_deleted_meanwhile_is_said_and_forgotten() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.sessions.clear();
+    let pass = disk.begin(&service, NOW);
+    assert_eq!(pass.report().jobs[0].category, Category::Deleted);
+    disk.pass(&service, NOW);
+    assert_eq!(disk.checkpoint()["jobs"], json!([]));
+}
+
+#[test]
+fn a_checkpoint_of_another_profile_or_cut_short_is_refused_and_unknown_fields_are_kept() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    disk.pass(&service, NOW);
+    let text = disk.files.unwrap().checkpoint;
+    let error = |text: &str, profile| Checkpoint::read(text, profile).unwrap_err();
+    assert!(
+        error(&text, Some("sp-other"))
+            .message
+            .contains("made for storage profile sp-local, not for sp-other")
+    );
+    assert!(error(&text, None).message.contains("profiles are now ignored"));
+    assert!(error(&text.replace("\"sp-local\"", "null"), Some("sp-local")).message.contains("ignored"));
+    assert_eq!(error(&text[..text.len() / 2], Some("sp-local")).code, crate::ErrorCode::Checkpoint);
+    assert_eq!(error("{\"localStorageProfileId\":null}", None).code, crate::ErrorCode::Checkpoint);
+    let newer = text.replacen('{', "{\"futureField\": {\"é\": 1.5},", 1);
+    let read = Checkpoint::read(&newer, Some("sp-local")).unwrap();
+    assert!(read.write().contains("\"\\u00e9\": 1.5"));
+}
+
+#[test]
+fn what_was_not_asked_or_cannot_be_read_is_an_error() {
+    let mut disk = Disk::default();
+    let mut pass = disk.begin(&Service::default(), NOW);
+    assert_eq!(pass.answer(99, "{}").unwrap_err().code, crate::ErrorCode::InvalidArgument);
+    let settings = SyncSettings {
+        local_storage_profile_id: None,
+        now: 0,
+        bootstrap_lookback_minutes: 0.0,
+        checkpoint: None,
+        failed_jobs: Some("{cut".to_owned()),
+        sidecar: Some("{cut".to_owned()),
+    };
+    let mut pass = SyncPass::begin(settings).unwrap();
+    let first = pass.requests().remove(0);
+    assert!(pass.answer(first.id, "<html>").unwrap_err().message.contains("SearchJobs"));
+}
