@@ -1,8 +1,9 @@
-//! Who may do what: known credentials, session tokens and the owner of the buckets.
+//! Who may do what: known credentials, session tokens, a queue's role and the owner of the buckets.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use s3s::access::{S3Access, S3AccessContext};
@@ -46,27 +47,83 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Answers s3s's two questions: which secret belongs to a key, and may this request go on.
+/// Credentials with what they are good for.
+#[derive(Clone)]
+pub(crate) struct Known {
+    pub(crate) credentials: Credentials,
+    /// Until when, for those of a queue's role; they may use the bucket and nothing else.
+    pub(crate) role_until: Option<SystemTime>,
+}
+
+impl Known {
+    pub(crate) fn has_expired(&self) -> bool {
+        self.role_until.is_some_and(|until| until <= SystemTime::now())
+    }
+}
+
+/// Knows all credentials, and answers s3s's two questions: which secret belongs to a key, and may
+/// this request go on.
 #[derive(Clone)]
 pub(crate) struct Guard {
-    known: Arc<BTreeMap<String, Credentials>>,
+    inner: Arc<RwLock<Inner>>,
+}
+
+struct Inner {
+    known: BTreeMap<String, Known>,
+    roles_issued: u32,
+    bucket_is_for_roles: bool,
 }
 
 impl Guard {
     pub(crate) fn new(known: &[Credentials]) -> Self {
         let known = known
             .iter()
-            .map(|credentials| (credentials.access_key_id.clone(), credentials.clone()))
+            .map(|credentials| {
+                let known = Known { credentials: credentials.clone(), role_until: None };
+                (credentials.access_key_id.clone(), known)
+            })
             .collect();
-        Self { known: Arc::new(known) }
+        let inner = Inner { known, roles_issued: 0, bucket_is_for_roles: false };
+        Self { inner: Arc::new(RwLock::new(inner)) }
+    }
+
+    pub(crate) fn known(&self, access_key_id: &str) -> Option<Known> {
+        self.read().known.get(access_key_id).cloned()
+    }
+
+    /// New credentials of the queue's role, others each time.
+    pub(crate) fn issue_role(&self, lifetime: Duration) -> (Credentials, SystemTime) {
+        let until = SystemTime::now() + lifetime;
+        let mut inner = self.write();
+        inner.roles_issued += 1;
+        let number = inner.roles_issued;
+        let credentials =
+            Credentials::new(format!("ASIAQUEUEROLE{number:07}"), format!("queue-role-secret-{number}"))
+                .with_session_token(format!("queue/role+token={number}"));
+        let known = Known { credentials: credentials.clone(), role_until: Some(until) };
+        inner.known.insert(credentials.access_key_id.clone(), known);
+        (credentials, until)
+    }
+
+    /// Whether S3 refuses everybody who is not in the queue's role.
+    pub(crate) fn keep_bucket_for_roles(&self, keep: bool) {
+        self.write().bucket_is_for_roles = keep;
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Inner> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Inner> {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait::async_trait]
 impl S3Auth for Guard {
     async fn get_secret_key(&self, access_key: &str) -> S3Result<SecretKey> {
-        match self.known.get(access_key) {
-            Some(credentials) => Ok(SecretKey::from(credentials.secret_access_key.as_str())),
+        match self.known(access_key) {
+            Some(known) => Ok(SecretKey::from(known.credentials.secret_access_key)),
             None => Err(s3_error!(
                 InvalidAccessKeyId,
                 "The AWS Access Key Id you provided does not exist in our records."
@@ -78,12 +135,19 @@ impl S3Auth for Guard {
 #[async_trait::async_trait]
 impl S3Access for Guard {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
-        let Some(signer) = request.credentials() else {
+        let known = request.credentials().and_then(|signer| self.known(&signer.access_key));
+        let Some(known) = known else {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         };
-        let wanted = self.known.get(&signer.access_key).and_then(|known| known.session_token.as_deref());
+        let wanted = known.credentials.session_token.as_deref();
         if wanted.is_some() && wanted != session_token(request).as_deref() {
             return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."));
+        }
+        if known.has_expired() {
+            return Err(s3_error!(ExpiredToken, "The provided token has expired."));
+        }
+        if known.role_until.is_none() && self.read().bucket_is_for_roles {
+            return Err(s3_error!(AccessDenied, "Access Denied"));
         }
         match header(request.headers(), "x-amz-expected-bucket-owner") {
             Some(owner) if owner != ACCOUNT_ID => Err(s3_error!(AccessDenied, "Access Denied")),
@@ -103,6 +167,6 @@ fn session_token(request: &S3AccessContext<'_>) -> Option<String> {
     })
 }
 
-fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

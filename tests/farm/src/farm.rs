@@ -6,17 +6,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use s3s::config::{S3Config, StaticConfigProvider};
 use s3s::service::{S3Service, S3ServiceBuilder};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::access::{Credentials, Guard};
 use crate::control::Control;
+use crate::deadline::{Deadline, Event, History, HistoryError};
 use crate::gate::Gate;
 use crate::judge::Judge;
 use crate::object::Object;
+use crate::outputs::QueueLocation;
 use crate::requests::{RequestLog, RequestRecord};
 use crate::rule::Rule;
 use crate::s3::FarmS3;
 use crate::server::Server;
+use crate::show::Show;
 use crate::store::{ListQuery, Store};
 use crate::tls::Tls;
 
@@ -34,6 +38,8 @@ pub struct FarmOptions {
     pub buckets: Vec<String>,
     /// Whether to speak TLS, with a certificate that leads to [`Farm::ca_pem`].
     pub tls: bool,
+    /// The queue of Deadline Cloud, and where it keeps its jobs' attachments.
+    pub queue: QueueLocation,
 }
 
 impl Default for FarmOptions {
@@ -43,6 +49,7 @@ impl Default for FarmOptions {
             credentials: vec![Credentials::new("AKIAFARMFARMFARMFARM", "farm-secret-for-loopback-only")],
             buckets: Vec::new(),
             tls: false,
+            queue: Show::default_location("farm-attachments"),
         }
     }
 }
@@ -66,7 +73,7 @@ pub enum FarmError {
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// A running S3 server on the loopback interface, stopped when it is dropped.
+/// A running server of S3, Deadline Cloud and STS on the loopback interface, stopped when it is dropped.
 pub struct Farm {
     server: Server,
     endpoint: String,
@@ -75,6 +82,7 @@ pub struct Farm {
     store: Arc<Store>,
     log: Arc<RequestLog>,
     judge: Arc<Judge>,
+    deadline: Arc<Deadline>,
 }
 
 impl Farm {
@@ -98,18 +106,26 @@ impl Farm {
 
         let log = Arc::new(RequestLog::default());
         let judge = Arc::new(Judge::default());
+        let guard = Guard::new(&options.credentials);
+        let deadline = Deadline::new(options.queue, Arc::clone(&store), guard.clone());
+        let deadline = Arc::new(deadline);
         let (outages, outages_ordered) = mpsc::unbounded_channel();
         let gate = Gate {
-            s3: service(&store, &options.credentials),
+            s3: service(&store, guard.clone()),
+            guard,
             store: Arc::clone(&store),
-            control: Control { log: Arc::clone(&log), judge: Arc::clone(&judge) },
+            control: Control {
+                log: Arc::clone(&log),
+                judge: Arc::clone(&judge),
+                deadline: Arc::clone(&deadline),
+            },
             outages,
         };
         let server = Server::start(options.port, acceptor, gate, outages_ordered)
             .await
             .map_err(|source| FarmError::Listen { port: options.port, source })?;
         let endpoint = format!("{scheme}://127.0.0.1:{}", server.port());
-        Ok(Self { server, endpoint, credentials, ca_pem, store, log, judge })
+        Ok(Self { server, endpoint, credentials, ca_pem, store, log, judge, deadline })
     }
 
     /// Stops the farm and waits a moment for requests that are under way.
@@ -130,6 +146,10 @@ impl Farm {
     /// The first credentials that the farm knows.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// Makes an empty bucket, if there is none of that name.
@@ -170,6 +190,25 @@ impl Farm {
         page.objects.into_iter().map(|(key, _)| key).collect()
     }
 
+    /// Lets events happen in the queue, as [`deadline`](crate::deadline) lists them, and says the
+    /// names and ids of what they were about.
+    pub fn happen(&self, events: Vec<Event>) -> Result<Value, HistoryError> {
+        self.deadline.happen(events)
+    }
+
+    /// Takes a history and lets its first step happen, if it has any. The others wait for
+    /// `POST /_farm/history/step`.
+    pub fn begin(&self, history: History) -> Result<(), HistoryError> {
+        let is_empty = history.steps.is_empty();
+        self.deadline.load(history);
+        if is_empty { Ok(()) } else { self.deadline.step().map(drop) }
+    }
+
+    /// The names and ids of all jobs and storage profiles.
+    pub fn names(&self) -> Value {
+        self.deadline.overview()
+    }
+
     /// Every request since the start or the last [`Farm::clear_requests`], in order of arrival.
     pub fn requests(&self) -> Vec<RequestRecord> {
         self.log.all()
@@ -187,8 +226,7 @@ impl Farm {
     }
 }
 
-fn service(store: &Arc<Store>, credentials: &[Credentials]) -> S3Service {
-    let guard = Guard::new(credentials);
+fn service(store: &Arc<Store>, guard: Guard) -> S3Service {
     let mut s3 = S3ServiceBuilder::new(FarmS3::new(Arc::clone(store)));
     s3.set_auth(guard.clone());
     s3.set_access(guard);

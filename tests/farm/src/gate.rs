@@ -1,29 +1,35 @@
-//! What every request passes before it reaches S3: the farm's own addresses, the record, the rules.
+//! What every request passes before it reaches its service: the farm's own addresses, the record,
+//! the rules.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use s3s::service::S3Service;
 use s3s::{Body, HttpError};
 use tokio::sync::mpsc;
 
+use crate::access::Guard;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::faulty_body::{Cut, FaultyBody};
+use crate::refusal::Refusal;
 use crate::requests::RequestRecord;
 use crate::rule::Effect;
+use crate::service::Service;
 use crate::signed::Signed;
 use crate::store::Store;
+use crate::sts;
 use crate::wire::Reset;
 
 /// The one way in. `/_farm/` cannot be a bucket (S3 allows no underscore), so its requests are
 /// neither signed nor recorded, and meet no rules.
 pub(crate) struct Gate {
     pub(crate) s3: S3Service,
+    pub(crate) guard: Guard,
     pub(crate) store: Arc<Store>,
     pub(crate) control: Control,
     pub(crate) outages: mpsc::UnboundedSender<Duration>,
@@ -40,6 +46,7 @@ impl Gate {
         if let Some(address) = head.uri.path().strip_prefix("/_farm/") {
             return Ok(self.control.answer(&head.method, address, body).await);
         }
+        let service = Service::of(&head);
         let signed = Signed::new(&head);
         let mut record = RequestRecord::new(&head);
         let verdict = self.control.judge.verdict(&record, signed.access_key_id.as_deref());
@@ -57,7 +64,7 @@ impl Gate {
                 return Err(hang_up(reset));
             }
             Some(Effect::Refuse { status, code, retry_after_seconds }) => {
-                let mut response = refusal(*status, code, "");
+                let mut response = refusal(*status, code).response(service);
                 if let Some(seconds) = retry_after_seconds {
                     response.headers_mut().insert("retry-after", HeaderValue::from(*seconds));
                 }
@@ -67,13 +74,14 @@ impl Gate {
                 let host = head.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
                 let bucket = record.bucket.as_deref().unwrap_or_default();
                 let detail = format!("<Endpoint>{host}</Endpoint><Bucket>{bucket}</Bucket>");
-                in_region(refusal(301, "PermanentRedirect", &detail), region)
+                in_region(refusal(301, "PermanentRedirect").with_elements(detail).response(service), region)
             }
             Some(Effect::AuthorizationHeaderMalformed { region })
                 if signed.region.as_ref() != Some(region) =>
             {
                 let detail = format!("<Region>{region}</Region>");
-                in_region(refusal(400, "AuthorizationHeaderMalformed", &detail), region)
+                let refusal = refusal(400, "AuthorizationHeaderMalformed").with_elements(detail);
+                in_region(refusal.response(service), region)
             }
             effect => {
                 if let Some(Effect::ClockAhead { seconds }) = effect {
@@ -85,9 +93,10 @@ impl Gate {
                     self.store.renew_e_tag(bucket, key, id);
                 }
                 if signed.time.is_some_and(|time| !clock.accepts(time)) {
-                    refusal(403, "RequestTimeTooSkewed", "")
+                    refusal(403, service.too_skewed()).response(service)
                 } else {
-                    self.served(head, body, effect.as_ref()).await?
+                    let response = self.served(service, &signed, head, body).await?;
+                    spoilt(response, effect.as_ref()).await?
                 }
             }
         };
@@ -102,36 +111,48 @@ impl Gate {
         Ok(response)
     }
 
-    /// S3's own answer, with the body that the effect makes of it.
+    /// The service's own answer.
     async fn served(
         &self,
+        service: Service,
+        signed: &Signed,
         head: Parts,
         body: Incoming,
-        effect: Option<&Effect>,
     ) -> Result<Response<Body>, HttpError> {
-        let response = self.s3.call(Request::from_parts(head, Body::from(body))).await?;
-        match effect {
-            Some(Effect::WrongBytes | Effect::CutBody { .. } | Effect::StallBody { .. }) => {}
-            _ => return Ok(response),
+        if service == Service::S3 {
+            return self.s3.call(Request::from_parts(head, Body::from(body))).await;
         }
-        let (head, body) = response.into_parts();
-        let bytes = body.collect().await.map_err(HttpError::new)?.to_bytes();
-        let body = match effect {
-            Some(Effect::WrongBytes) => {
-                let mut bytes = Vec::from(bytes);
-                if let Some(first) = bytes.first_mut() {
-                    *first ^= 0xff;
-                }
-                Body::from(bytes)
-            }
-            Some(Effect::CutBody { after_bytes }) => Body::http_body(FaultyBody::cut(bytes, *after_bytes)),
-            Some(Effect::StallBody { after_bytes, milliseconds }) => {
-                Body::http_body(FaultyBody::stalled(bytes, *after_bytes, *milliseconds))
-            }
-            _ => Body::from(bytes),
-        };
-        Ok(Response::from_parts(head, body))
+        let body = body.collect().await.map_err(|error| HttpError::new(Box::new(error)))?.to_bytes();
+        Ok(match service {
+            Service::Sts => sts::answer(&head, &body, signed, &self.guard),
+            _ => self.control.deadline.answer(&head, &body, signed),
+        })
     }
+}
+
+/// The answer with the body that the effect makes of it.
+async fn spoilt(response: Response<Body>, effect: Option<&Effect>) -> Result<Response<Body>, HttpError> {
+    match effect {
+        Some(Effect::WrongBytes | Effect::CutBody { .. } | Effect::StallBody { .. }) => {}
+        _ => return Ok(response),
+    }
+    let (head, body) = response.into_parts();
+    let bytes = body.collect().await.map_err(HttpError::new)?.to_bytes();
+    let body = match effect {
+        Some(Effect::WrongBytes) => {
+            let mut bytes = Vec::from(bytes);
+            if let Some(first) = bytes.first_mut() {
+                *first ^= 0xff;
+            }
+            Body::from(bytes)
+        }
+        Some(Effect::CutBody { after_bytes }) => Body::http_body(FaultyBody::cut(bytes, *after_bytes)),
+        Some(Effect::StallBody { after_bytes, milliseconds }) => {
+            Body::http_body(FaultyBody::stalled(bytes, *after_bytes, *milliseconds))
+        }
+        _ => Body::from(bytes),
+    };
+    Ok(Response::from_parts(head, body))
 }
 
 fn hang_up(reset: &Reset) -> HttpError {
@@ -139,16 +160,8 @@ fn hang_up(reset: &Reset) -> HttpError {
     HttpError::new(Box::new(Cut))
 }
 
-/// An error in S3's form. `detail` is XML that belongs to this code only.
-fn refusal(status: u16, code: &str, detail: &str) -> Response<Body> {
-    let xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <Error><Code>{code}</Code><Message>A rule of the farm says so.</Message>{detail}</Error>"
-    );
-    let mut response = Response::new(Body::from(xml));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert("content-type", HeaderValue::from_static("application/xml"));
-    response
+fn refusal(status: u16, code: &str) -> Refusal {
+    Refusal::new(status, code, "A rule of the farm says so.")
 }
 
 fn in_region(mut response: Response<Body>, region: &str) -> Response<Body> {

@@ -64,6 +64,7 @@ fn concerns(wanted: &Requests, request: &RequestRecord, access_key_id: Option<&s
     };
     let listing = request.key.is_none() && request.bucket.is_some() && request.method == "GET";
     wanted.method.as_ref().is_none_or(|method| *method == request.method)
+        && wanted.operation.as_ref().is_none_or(|name| request.operation.as_ref() == Some(name))
         && key(&wanted.key_prefix, |key, text| key.starts_with(text))
         && key(&wanted.key_suffix, |key, text| key.ends_with(text))
         && key(&wanted.key_contains, |key, text| key.contains(text))
@@ -84,7 +85,8 @@ impl Counting {
             Often::After(n) => seen > n,
             Often::Burst { every, length } => (seen - 1) % every.max(1) < length,
             Often::FirstPerKey(n) => {
-                let what = format!("{:?} {:?} {:?}", request.bucket, request.key, request.query);
+                let RequestRecord { resource, bucket, key, query, .. } = request;
+                let what = format!("{resource:?} {bucket:?} {key:?} {query:?}");
                 self.count_of(&what) <= n
             }
             Often::Chance { probability, seed } => {
@@ -180,6 +182,7 @@ mod tests {
     fn a_rule_is_about_the_requests_that_meet_all_its_conditions() {
         let all = Requests {
             method: Some("GET".to_owned()),
+            operation: None,
             key_prefix: Some("a/".to_owned()),
             key_suffix: Some(".x".to_owned()),
             key_contains: Some("b".to_owned()),
@@ -193,6 +196,12 @@ mod tests {
             assert!(!concerns(&all, &request(other), Some("me")), "{other}");
         }
         assert!(!concerns(&Requests { ranged: Some(true), ..Requests::default() }, &request("a"), None));
+        let get_job = http::Request::get("/2023-10-12/farms/f/queues/q/jobs/j").body(()).unwrap();
+        let get_job = RequestRecord::new(&get_job.into_parts().0);
+        assert!(concerns(&Requests::for_operation("GetJob"), &get_job, None));
+        assert!(!concerns(&Requests::for_operation("GetQueue"), &get_job, None));
+        assert!(!concerns(&Requests::for_operation("GetJob"), &request("a"), None));
+        assert!(!concerns(&Requests::listings(), &get_job, None));
         assert!(concerns(&Requests::listings(), &request("?list-type=2"), None));
         assert!(!concerns(&Requests::listings(), &request("a"), None));
         assert!(!concerns(&Requests::with_key("a"), &request("?prefix=a"), None));

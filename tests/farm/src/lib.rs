@@ -2,7 +2,7 @@
 //!
 //! [`Farm`] is an S3 server on the loopback interface that checks signatures, keeps its objects in
 //! memory and remembers every request, so that a test can also claim that *no* request was made.
-//! [`Rule`]s make it late, faulty or wrong. [`outputs`] writes what a render worker would have written. [`show`] is a small rendered job
+//! [`Rule`]s make it late, faulty or wrong. [`deadline`] is the queue whose jobs write the objects. [`outputs`] writes what a render worker would have written. [`show`] is a small rendered job
 //! that is worth looking at.
 //!
 //! Nothing here uses the product's own crates: keys, hashes and manifests are built a second time,
@@ -11,19 +11,23 @@
 mod access;
 mod clock;
 mod control;
+pub mod deadline;
 mod farm;
 mod faulty_body;
 mod gate;
 mod judge;
 mod object;
 pub mod outputs;
+mod refusal;
 mod requests;
 mod rule;
 mod s3;
 mod server;
+mod service;
 pub mod show;
 mod signed;
 mod store;
+mod sts;
 mod tls;
 mod wire;
 mod work;

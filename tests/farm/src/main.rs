@@ -6,26 +6,26 @@ use std::process::ExitCode;
 
 use rusty_attachments_farm::outputs::QueueLocation;
 use rusty_attachments_farm::show::{FRAMES, HEIGHT, Show, WIDTH};
-use rusty_attachments_farm::{Farm, FarmOptions, REGION, Work};
+use rusty_attachments_farm::{ACCOUNT_ID, Farm, FarmOptions, REGION, Work};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-const BUCKET: &str = "farm-attachments";
-
 const HELP: &str = "\
-An S3 server for tests, on 127.0.0.1 only, with everything in memory.
+S3, Deadline Cloud and STS for tests, on 127.0.0.1 only, with everything in memory.
 
-Usage: farm [--show] [--work <NAME:FILES:BYTES[:TASKS]>]... [--tls] [--port <PORT>]
+Usage: farm [--show] [--work <NAME:FILES:BYTES[:TASKS]>]... [--history <FILE>] [--tls] [--port <PORT>]
 
   --show         fill the farm with a rendered job to download
   --work <...>   add a job of so many files, each so long, over so many tasks (default: one)
+  --history <F>  what happens in the queue, as JSON; its first step happens at once
   --tls          speak TLS, with a certificate authority made for this run
   --port <PORT>  listen on this port (default: a free one)
   --help         print this
 
 Once ready, it prints one line of JSON that says how to reach it: endpoint, region, credentials,
-bucket and, with --show, what the job's ids are and how its storage profile looks; with --work,
-each job's ids under its name; with --tls, the path of the certificate to trust. It runs until its
+account id, bucket, the queue's ids and, with --show, what the job's ids are and how its storage
+profile looks; with --work, each job's ids under its name; with --history, the names and ids of all
+jobs and storage profiles; with --tls, the path of the certificate to trust. It runs until its
 standard input closes, so that it never outlives the program that started it.
 
 Example:
@@ -36,12 +36,15 @@ Example:
   $ curl -s -X DELETE http://127.0.0.1:40521/_farm/requests  # forget it
   $ curl -s -T - http://127.0.0.1:40521/_farm/rules <<< '[{\"effect\":{\"delay\":{\"milliseconds\":30}}}]'
   $ curl -s -X DELETE http://127.0.0.1:40521/_farm/rules     # as fast as it can again
+  $ curl -s http://127.0.0.1:40521/_farm/events -d '[{\"event\":\"job\",\"name\":\"shot 1\"}]'  # happens now
+  $ curl -s -X POST http://127.0.0.1:40521/_farm/history/step  # the history's next step
 ";
 
 #[derive(Default)]
 struct Arguments {
     show: bool,
     works: Vec<Work>,
+    history: Option<PathBuf>,
     tls: bool,
     port: u16,
 }
@@ -83,6 +86,9 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
                 let work = arguments.next().ok_or("--work needs NAME:FILES:BYTES[:TASKS]")?;
                 parsed.works.push(work.parse().map_err(|problem| format!("{problem}"))?);
             }
+            "--history" => {
+                parsed.history = Some(arguments.next().ok_or("--history needs a FILE")?.into());
+            }
             "--port" => {
                 let port = arguments.next().and_then(|port| port.parse().ok());
                 parsed.port = port.ok_or("--port needs a number from 0 to 65535")?;
@@ -96,27 +102,28 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
 
 #[tokio::main]
 async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
-    let farm = Farm::start_with(FarmOptions {
-        port: arguments.port,
-        tls: arguments.tls,
-        buckets: vec![BUCKET.to_owned()],
-        ..FarmOptions::default()
-    })
-    .await?;
-    let mut introduction = introduction(&farm);
+    let mut options = FarmOptions { port: arguments.port, tls: arguments.tls, ..FarmOptions::default() };
+    let location = options.queue.clone();
+    options.buckets = vec![location.bucket.clone()];
+    let farm = Farm::start_with(options).await?;
+    let mut introduction = introduction(&farm, &location);
     if arguments.show {
-        let show = Show::render(Show::default_location(BUCKET));
+        let show = Show::render(location.clone());
         show.store_in(&farm);
         introduce_show(&mut introduction, &show);
     }
-    if !arguments.works.is_empty() {
-        let location = Show::default_location(BUCKET);
-        introduce_queue(&mut introduction, &location);
-        for work in &arguments.works {
-            work.store_in(&farm, &location);
-            introduction["works"][&work.name] =
-                json!({ "jobId": work.job_id(), "rootPath": work.root().path });
-        }
+    for work in &arguments.works {
+        work.store_in(&farm, &location);
+        introduction["works"][&work.name] = json!({ "jobId": work.job_id(), "rootPath": work.root().path });
+    }
+    if let Some(path) = &arguments.history {
+        let history = std::fs::read(path).map_err(|problem| format!("{}: {problem}", path.display()))?;
+        let history = serde_json::from_slice(&history)
+            .map_err(|problem| format!("{} is no history: {problem}", path.display()))?;
+        farm.begin(history)?;
+        let names = farm.names();
+        introduction["jobs"] = names["jobs"].clone();
+        introduction["storageProfiles"] = names["storageProfiles"].clone();
     }
     let certificate = CertificateFile::write(&farm)?;
     if let Some(CertificateFile(path)) = &certificate {
@@ -131,7 +138,7 @@ async fn run(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn introduction(farm: &Farm) -> Value {
+fn introduction(farm: &Farm, location: &QueueLocation) -> Value {
     let credentials = farm.credentials();
     json!({
         "endpoint": farm.endpoint(),
@@ -140,7 +147,11 @@ fn introduction(farm: &Farm) -> Value {
             "accessKeyId": credentials.access_key_id,
             "secretAccessKey": credentials.secret_access_key,
         },
-        "bucket": BUCKET,
+        "accountId": ACCOUNT_ID,
+        "bucket": location.bucket,
+        "rootPrefix": location.root_prefix,
+        "farmId": location.farm_id,
+        "queueId": location.queue_id,
     })
 }
 
@@ -152,19 +163,12 @@ fn introduce_show(introduction: &mut Value, show: &Show) {
             "fileCount": show.final_files(root).len(),
         })
     });
-    introduce_queue(introduction, &show.location);
     introduction["jobId"] = json!(show.job_id);
     introduction["jobName"] = json!(show.job_name);
     introduction["stepId"] = json!(show.step_id);
     introduction["jobStorageProfile"] = json!(show.storage_profile);
     introduction["assetRoots"] = json!(roots);
     introduction["frames"] = json!({ "count": FRAMES, "width": WIDTH, "height": HEIGHT });
-}
-
-fn introduce_queue(introduction: &mut Value, location: &QueueLocation) {
-    introduction["rootPrefix"] = json!(location.root_prefix);
-    introduction["farmId"] = json!(location.farm_id);
-    introduction["queueId"] = json!(location.queue_id);
 }
 
 /// The farm's certificate as a file, which is what other programs take; removed with the farm.

@@ -13,6 +13,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use crate::farm::Farm;
 use crate::object::Object;
+use crate::store::Store;
 
 /// Where a queue keeps its job attachments.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,21 +88,33 @@ impl Farm {
         root: &AssetRoot,
         files: &[OutputFile],
     ) -> String {
-        for file in files {
-            let key = content_key(location, &content_hash(&file.body));
-            if self.object(&location.bucket, &key).is_none() {
-                let content = Object::new(file.body.clone()).with_last_modified(action.last_modified_ms);
-                self.put_object(&location.bucket, &key, content);
-            }
-        }
-        let key = output_manifest_key(location, action, root);
-        let mut manifest = Object::new(encode_manifest(files)).with_last_modified(action.last_modified_ms);
-        for (name, value) in manifest_metadata(root) {
-            manifest = manifest.with_metadata(name, value);
-        }
-        self.put_object(&location.bucket, &key, manifest);
-        key
+        write_outputs(self.store(), location, action, root, files)
     }
+}
+
+/// [`Farm::add_outputs`], for what has no farm at hand.
+pub(crate) fn write_outputs(
+    store: &Store,
+    location: &QueueLocation,
+    action: &SessionAction,
+    root: &AssetRoot,
+    files: &[OutputFile],
+) -> String {
+    store.create_bucket(&location.bucket);
+    for file in files {
+        let key = content_key(location, &content_hash(&file.body));
+        if store.get(&location.bucket, &key).flatten().is_none() {
+            let content = Object::new(file.body.clone()).with_last_modified(action.last_modified_ms);
+            store.put(&location.bucket, &key, content);
+        }
+    }
+    let key = output_manifest_key(location, action, root);
+    let mut manifest = Object::new(encode_manifest(files)).with_last_modified(action.last_modified_ms);
+    for (name, value) in manifest_metadata(root) {
+        manifest = manifest.with_metadata(name, value);
+    }
+    store.put(&location.bucket, &key, manifest);
+    key
 }
 
 /// An id as Deadline Cloud's look, always the same for one label: `job-<32 hex>`.

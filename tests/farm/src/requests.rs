@@ -5,11 +5,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use http::request::Parts;
 use serde::Serialize;
 
+use crate::deadline::Deadline;
+use crate::service::{DEADLINE, Service};
+use crate::sts;
+
 /// One request that reached the farm, refused ones included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RequestRecord {
     /// The HTTP method.
     pub method: String,
+    /// The operation, of Deadline Cloud and STS; absent for S3.
+    pub operation: Option<String>,
+    /// What a request to Deadline Cloud is about: its path below the version, `farms/…`.
+    pub resource: Option<String>,
     /// The bucket, if the path names one.
     pub bucket: Option<String>,
     /// The object's key, decoded, if the path names one.
@@ -26,10 +34,17 @@ pub struct RequestRecord {
 
 impl RequestRecord {
     pub(crate) fn new(head: &Parts) -> Self {
-        let path = head.uri.path().trim_start_matches('/');
+        let (operation, resource) = match Service::of(head) {
+            Service::S3 => (None, None),
+            Service::Sts => (Some(sts::OPERATION), None),
+            Service::Deadline => (Deadline::operation(head), head.uri.path().strip_prefix(DEADLINE)),
+        };
+        let path = if resource.is_some() { "" } else { head.uri.path().trim_start_matches('/') };
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         Self {
             method: head.method.to_string(),
+            operation: operation.map(str::to_owned),
+            resource: resource.map(str::to_owned),
             bucket: decoded(bucket),
             key: decoded(key),
             query: head.uri.query().map(str::to_owned),
@@ -110,6 +125,14 @@ mod tests {
         assert_eq!(record.bucket.as_deref(), Some("bucket"));
         assert_eq!(record.key.as_deref(), Some("a b/ü"));
         assert_eq!(record.query.as_deref(), Some("x=%20y"));
+    }
+
+    #[test]
+    fn a_request_to_deadline_cloud_is_recorded_with_its_operation_and_without_a_bucket() {
+        let record = record("/2023-10-12/farms/farm-f/queues/queue-q/jobs/job-j/sessions?maxResults=5");
+        assert_eq!(record.operation.as_deref(), Some("ListSessions"));
+        assert_eq!(record.resource.as_deref(), Some("farms/farm-f/queues/queue-q/jobs/job-j/sessions"));
+        assert_eq!((record.bucket, record.key), (None, None));
     }
 
     #[test]

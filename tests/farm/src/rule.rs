@@ -65,6 +65,8 @@ impl Rule {
 pub struct Requests {
     /// The HTTP method, in capitals.
     pub method: Option<String>,
+    /// The operation of Deadline Cloud or STS, such as `SearchJobs`.
+    pub operation: Option<String>,
     /// What the key starts with. Conditions on the key never hold for a listing, which has none.
     pub key_prefix: Option<String>,
     /// What the key ends with.
@@ -83,6 +85,11 @@ impl Requests {
     /// The requests whose key contains `text`.
     pub fn with_key(text: impl Into<String>) -> Self {
         Self { key_contains: Some(text.into()), ..Self::default() }
+    }
+
+    /// The requests for an operation of Deadline Cloud or STS.
+    pub fn for_operation(name: impl Into<String>) -> Self {
+        Self { operation: Some(name.into()), ..Self::default() }
     }
 
     /// All listings.
@@ -167,12 +174,12 @@ pub enum Effect {
     /// Before the request is answered, the object is stored again with the same bytes, and so has
     /// another entity tag from now on: a client that asks `If-Match` for the old one gets 412.
     NewEntityTag,
-    /// An error, in S3's form.
+    /// An error, in the form of the service that was asked.
     #[serde(rename_all = "camelCase")]
     Refuse {
         /// The HTTP status.
         status: u16,
-        /// S3's code, such as `InternalError`.
+        /// The service's code, such as `InternalError` or `ThrottlingException`.
         code: String,
         /// The header `Retry-After`, in seconds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,9 +208,14 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// An error, in S3's form.
+    /// An error, in the form of the service that was asked.
     pub fn refuse(status: u16, code: impl Into<String>) -> Self {
         Self::Refuse { status, code: code.into(), retry_after_seconds: None }
+    }
+
+    /// 429 `ThrottlingException`, as Deadline Cloud says that it is asked too often.
+    pub fn throttle(retry_after_seconds: Option<u64>) -> Self {
+        Self::Refuse { status: 429, code: "ThrottlingException".to_owned(), retry_after_seconds }
     }
 
     /// 503 `SlowDown`, with `Retry-After` if there are seconds.

@@ -10,6 +10,7 @@ use time::{Date, Month, PrimitiveDateTime, Time};
 pub(crate) struct Signed {
     pub(crate) access_key_id: Option<String>,
     pub(crate) region: Option<String>,
+    pub(crate) service: Option<String>,
     pub(crate) time: Option<SystemTime>,
 }
 
@@ -30,6 +31,7 @@ impl Signed {
         Self {
             access_key_id: parts.next().filter(|id| !id.is_empty()),
             region: parts.nth(1),
+            service: parts.next(),
             time: header("x-amz-date").or_else(|| parameter("X-Amz-Date")).and_then(|text| time(&text)),
         }
     }
@@ -62,6 +64,7 @@ mod tests {
         let expected = Signed {
             access_key_id: Some("AK".to_owned()),
             region: Some("eu-west-1".to_owned()),
+            service: Some("s3".to_owned()),
             time: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_369_353_601)),
         };
         assert_eq!(Signed::new(&headers.into_parts().0), expected);

@@ -85,7 +85,7 @@ impl FromStr for Work {
 }
 
 /// Bytes that no compression shortens (after Sebastiano Vigna's SplitMix64), others for each seed.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut bytes = vec![0; length];
     let mut state = seed.wrapping_mul(0xd134_2543_de82_ef95);
     for chunk in bytes.chunks_mut(8) {

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::farm::Farm;
 use crate::outputs::{AssetRoot, OutputFile, QueueLocation, SessionAction, id, numbered_id};
@@ -57,7 +57,7 @@ pub struct StorageProfile {
 }
 
 /// A directory that a storage profile gives a name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSystemLocation {
     /// The name that profiles share.
     pub name: String,
