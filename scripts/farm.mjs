@@ -34,8 +34,27 @@ async function start(profile, parameters) {
     child.once('error', reject)
     child.once('close', (code) => reject(new Error(`the farm ended with ${code} before it was ready`)))
   })
+  const introduction = JSON.parse(await introduced)
+  const ask = async (method, address, body) => {
+    const request = { method, body: body && JSON.stringify(body) }
+    const response = await fetch(`${introduction.endpoint}/_farm/${address}`, request)
+    const text = await response.text()
+    if (!response.ok) throw new Error(`the farm says to ${address}: ${text || response.status}`)
+    return text ? JSON.parse(text) : undefined
+  }
   return {
-    ...JSON.parse(await introduced),
+    ...introduction,
+    /** Lets events happen in the queue, as tests/farm/src/deadline lists them; comes back with names and ids. */
+    happen: (...events) => ask('POST', 'events', events),
+    /** The next step of `--history`. */
+    step: () => ask('POST', 'history/step'),
+    /** The names and ids of all jobs and storage profiles. */
+    names: () => ask('GET', 'history'),
+    /** What was asked since the start, or since it was forgotten. */
+    requests: () => ask('GET', 'requests'),
+    forgetRequests: () => ask('DELETE', 'requests'),
+    /** Which requests meet which trouble; without rules, none. */
+    setRules: (...rules) => ask('PUT', 'rules', rules),
     /** The farm ends with its standard input, so that it never outlives us. */
     stop() {
       child.stdin.end()

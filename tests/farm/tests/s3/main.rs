@@ -219,8 +219,8 @@ async fn requests_are_remembered_in_order_until_they_are_forgotten() {
     assert_eq!(
         told,
         serde_json::json!([
-            { "method": "GET", "bucket": "bucket", "key": "a b", "query": null, "range": "bytes=1-2", "status": 206, "effect": null },
-            { "method": "GET", "bucket": "bucket", "key": null, "query": "list-type=2", "range": null, "status": 403, "effect": null },
+            { "method": "GET", "operation": null, "resource": null, "bucket": "bucket", "key": "a b", "query": null, "range": "bytes=1-2", "status": 206, "effect": null },
+            { "method": "GET", "operation": null, "resource": null, "bucket": "bucket", "key": null, "query": "list-type=2", "range": null, "status": 403, "effect": null },
         ])
     );
     let forgotten = ask_unsigned(&farm, "DELETE", "/_farm/requests", "").await;
