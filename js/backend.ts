@@ -64,6 +64,35 @@ export interface PlannerHandle extends Freed {
   plan(options: Wire): PlanHandle
 }
 
+/** One pass of incremental sync. */
+export interface SyncPassHandle extends Freed {
+  /** The questions that have become ready, each once. */
+  requests(): Wire
+  /** The service's JSON text as it came: a Date would lose the microseconds of its times. */
+  answer(id: number, body: string): void
+  /** What was asked for does not exist. */
+  notFound(id: number): void
+  /** Whether everything is answered. */
+  isReady(): boolean
+  report(): Wire
+  /** What to download; the indexes below are of this list. */
+  sources(): Wire
+  storageProfiles(): Wire
+  /** A list of source, files and lastModified. */
+  planned(planned: Wire): void
+  /** A list of source and localPath: files that are whole and flushed. */
+  landed(landed: Wire): void
+  /** A list of source, localPath (none for the manifest itself) and message. */
+  failed(failed: Wire): void
+  /** The texts of failedJobs, sidecar and checkpoint, to be written in this order. */
+  save(finished: boolean): Wire
+}
+
+/** The decisions of incremental sync: in the addon, and in a WebAssembly file of their own. */
+export interface SyncBindings {
+  createSyncPass(settings: Wire): SyncPassHandle
+}
+
 /** The pure functions, as the bindings export them. */
 export interface Bindings {
   decodeManifest(json: Uint8Array): ManifestHandle

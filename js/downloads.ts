@@ -15,7 +15,15 @@ import {
   shape,
   string,
 } from './arguments.js'
-import type { Backend, Bindings, ManifestHandle, PlanHandle, ResolvedHandle, Wire } from './backend.js'
+import type {
+  Backend,
+  Bindings,
+  ManifestHandle,
+  PlanHandle,
+  ResolvedHandle,
+  SyncBindings,
+  Wire,
+} from './backend.js'
 import { defaultProvider, environment } from './credentials.js'
 import { AttachmentsError, calling, fromBinding } from './errors.js'
 import {
@@ -57,7 +65,7 @@ interface OrchestratorHandle {
 }
 
 /** What only the addon has. */
-export interface NativeBindings extends Bindings {
+export interface NativeBindings extends Bindings, SyncBindings {
   createCancel(): CancelHandle
   /** Where `settings` hold no credentials, the provider is asked. */
   createOrchestrator(settings: Wire, provider: () => Promise<Wire>): OrchestratorHandle

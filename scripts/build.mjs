@@ -23,14 +23,18 @@ const dist = join(root, 'dist')
 export const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
 const wasmTarget = 'wasm32-unknown-unknown'
 
-/** What calls into the WebAssembly, as wasm-bindgen writes it. */
-const glue = 'rusty_attachments.js'
+/**
+ * The WebAssembly by the names of its files, with what calls into it as wasm-bindgen writes it. What a browser has to
+ * fetch before the first answer has a budget, in bytes after gzip.
+ */
+const modules = [
+  { crate: 'rusty-attachments-wasm', name: 'rusty_attachments', budget: 200 * 1024 },
+  { crate: 'rusty-attachments-wasm-sync', name: 'rusty_attachments_sync', budget: 140 * 1024 },
+]
+const glue = modules.map(({ name }) => `${name}.js`)
 
 /** What the names of programs end in. */
 export const exe = process.platform === 'win32' ? '.exe' : ''
-
-/** What a browser has to fetch before the first answer. */
-const wasmBudget = 200 * 1024
 
 /** Runs a program in the project's folder, and ends with its status where it fails: it has said why. */
 export function run(command, ...parameters) {
@@ -76,19 +80,24 @@ function addon() {
 async function wasm() {
   const installed = execFileSync('rustup', ['target', 'list', '--installed'], { cwd: root, encoding: 'utf8' })
   if (!installed.includes(wasmTarget)) run('rustup', 'target', 'add', wasmTarget)
-  const built = join(target, wasmTarget, 'wasm', 'rusty_attachments_wasm.wasm')
-  const file = join(dist, 'rusty_attachments_bg.wasm')
-  const gluePath = join(dist, glue)
-  const first = !existsSync(file)
-  cargo(first, 'build', '--profile', 'wasm', '-p', 'rusty-attachments-wasm', '--target', wasmTarget)
+  const first = !existsSync(join(dist, glue[0]))
+  const crates = modules.flatMap(({ crate }) => ['-p', crate])
+  cargo(first, 'build', '--profile', 'wasm', ...crates, '--target', wasmTarget)
+  for (const module of modules) await wasmModule(module, first)
+}
+
+async function wasmModule({ crate, name, budget }, first) {
+  const built = join(target, wasmTarget, 'wasm', `${crate.replaceAll('-', '_')}.wasm`)
+  const file = join(dist, `${name}_bg.wasm`)
+  const gluePath = join(dist, `${name}.js`)
   if (!stale([file, gluePath], [built, join(root, 'Cargo.lock'), join(root, 'package-lock.json')])) return
 
   const folder = join(target, 'bindgen')
   // With the whole workspace's features, which are those that the tests are built with: one build serves both.
   cargo(first, 'build', '--workspace', '--bin', 'rusty-attachments-bindgen')
-  run(join(target, 'debug', `rusty-attachments-bindgen${exe}`), built, folder)
+  run(join(target, 'debug', `rusty-attachments-bindgen${exe}`), built, folder, name)
   const { default: binaryen } = await import('binaryen')
-  const module = binaryen.readBinary(readFileSync(join(folder, 'rusty_attachments_bg.wasm')))
+  const module = binaryen.readBinary(readFileSync(join(folder, `${name}_bg.wasm`)))
   binaryen.setOptimizeLevel(2)
   binaryen.setShrinkLevel(2)
   module.optimize()
@@ -96,9 +105,8 @@ async function wasm() {
   const size = gzipSync(bytes, { level: 9 }).length
   const kib = (n) => `${(n / 1024).toFixed(1)} KiB`
   console.log(`WebAssembly: ${kib(bytes.length)}, ${kib(size)} gzipped`)
-  if (size > wasmBudget)
-    throw new Error(`the WebAssembly is ${kib(size)} gzipped; it may have ${kib(wasmBudget)}`)
-  copyFileSync(join(folder, glue), gluePath)
+  if (size > budget) throw new Error(`${name}.wasm is ${kib(size)} gzipped; it may have ${kib(budget)}`)
+  copyFileSync(join(folder, `${name}.js`), gluePath)
   writeFileSync(file, bytes)
 }
 
@@ -113,7 +121,7 @@ function javascript() {
     )
   // What a source that is no more has left behind would be published.
   for (const name of readdirSync(dist)) {
-    const isOurs = /\.(js|js\.map|d\.ts)$/.test(name) && name !== glue
+    const isOurs = /\.(js|js\.map|d\.ts)$/.test(name) && !glue.includes(name)
     if (isOurs && !outputs.includes(join(dist, name))) rmSync(join(dist, name))
   }
   if (stale(outputs, [...sources, join(root, 'tsconfig.json')])) {

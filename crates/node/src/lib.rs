@@ -473,3 +473,86 @@ pub fn asset_root_from_metadata(metadata: Wire) -> Result<Option<String>> {
 pub fn matches_include_filters(path: String, filters: Wire) -> Result<bool> {
     Ok(core::matches_include_filters(&path, &unpack::<Vec<String>>(filters)?))
 }
+
+/// One pass of incremental sync.
+#[napi]
+pub struct SyncPassHandle(Option<core::sync::SyncPass>);
+
+impl SyncPassHandle {
+    /// The face never asks a handle that it has freed.
+    fn pass(&mut self) -> &mut core::sync::SyncPass {
+        self.0.as_mut().expect("the face lets go of a handle when it frees it")
+    }
+}
+
+#[napi]
+pub fn create_sync_pass(settings: Wire) -> Result<SyncPassHandle> {
+    core::sync::SyncPass::begin(unpack(settings)?).map(|pass| SyncPassHandle(Some(pass))).map_err(raise)
+}
+
+#[napi]
+impl SyncPassHandle {
+    #[napi]
+    pub fn free(&mut self) {
+        self.0 = None;
+    }
+
+    #[napi]
+    pub fn requests(&mut self) -> Result<Wire> {
+        pack(&self.pass().requests())
+    }
+
+    #[napi]
+    pub fn answer(&mut self, id: u32, body: String) -> Result<()> {
+        self.pass().answer(id, &body).map_err(raise)
+    }
+
+    #[napi]
+    pub fn not_found(&mut self, id: u32) -> Result<()> {
+        self.pass().not_found(id).map_err(raise)
+    }
+
+    #[napi]
+    pub fn is_ready(&mut self) -> bool {
+        self.pass().is_ready()
+    }
+
+    #[napi]
+    pub fn report(&mut self) -> Result<Wire> {
+        pack(&self.pass().report())
+    }
+
+    #[napi]
+    pub fn sources(&mut self) -> Result<Wire> {
+        pack(&self.pass().sources())
+    }
+
+    #[napi]
+    pub fn storage_profiles(&mut self) -> Result<Wire> {
+        pack(&self.pass().storage_profiles())
+    }
+
+    #[napi]
+    pub fn planned(&mut self, planned: Wire) -> Result<()> {
+        let planned: Vec<core::sync::Planned> = unpack(planned)?;
+        self.pass().planned(&planned);
+        Ok(())
+    }
+
+    #[napi]
+    pub fn landed(&mut self, landed: Wire) -> Result<()> {
+        self.pass().landed(unpack(landed)?);
+        Ok(())
+    }
+
+    #[napi]
+    pub fn failed(&mut self, failed: Wire) -> Result<()> {
+        self.pass().failed(unpack(failed)?);
+        Ok(())
+    }
+
+    #[napi]
+    pub fn save(&mut self, finished: bool) -> Result<Wire> {
+        pack(&self.pass().save(finished))
+    }
+}
