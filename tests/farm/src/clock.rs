@@ -8,12 +8,6 @@ const TOLERANCE: Duration = Duration::from_secs(15 * 60);
 /// What time a server believes it is.
 pub(crate) struct Clock(SystemTime);
 
-impl Default for Clock {
-    fn default() -> Self {
-        Self(SystemTime::now())
-    }
-}
-
 impl Clock {
     /// A clock that is ahead by so many seconds, or behind.
     pub(crate) fn ahead(seconds: i64) -> Self {

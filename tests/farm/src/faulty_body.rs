@@ -16,27 +16,39 @@ const FLUSH: Duration = Duration::from_millis(20);
 /// Longer than any test.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
-/// Bytes up to a point, a pause, and then the rest or the end of the connection.
+/// Bytes up to a point, a pause, and then what is left of them.
 pub(crate) struct FaultyBody {
     rest: Bytes,
     before: usize,
     pause: Duration,
-    ends: bool,
+    then: Then,
     waiting: Option<Pin<Box<Sleep>>>,
+}
+
+/// What comes after the pause.
+#[derive(Clone, Copy)]
+enum Then {
+    Rest,
+    OneByte,
+    End,
 }
 
 impl FaultyBody {
     pub(crate) fn cut(bytes: Bytes, after: u64) -> Self {
-        Self::new(bytes, after, FLUSH, true)
+        Self::new(bytes, after, FLUSH, Then::End)
+    }
+
+    pub(crate) fn dripping(bytes: Bytes, after: u64, milliseconds: u64) -> Self {
+        Self::new(bytes, after, Duration::from_millis(milliseconds), Then::OneByte)
     }
 
     pub(crate) fn stalled(bytes: Bytes, after: u64, milliseconds: Option<u64>) -> Self {
-        Self::new(bytes, after, milliseconds.map_or(FOR_EVER, Duration::from_millis), false)
+        Self::new(bytes, after, milliseconds.map_or(FOR_EVER, Duration::from_millis), Then::Rest)
     }
 
-    fn new(rest: Bytes, after: u64, pause: Duration, ends: bool) -> Self {
+    fn new(rest: Bytes, after: u64, pause: Duration, then: Then) -> Self {
         let before = usize::try_from(after).unwrap_or(usize::MAX);
-        Self { rest, before, pause, ends, waiting: None }
+        Self { rest, before, pause, then, waiting: None }
     }
 }
 
@@ -66,10 +78,12 @@ impl http_body::Body for FaultyBody {
         if self.before == 0 {
             let pause = self.pause;
             ready!(self.waiting.get_or_insert_with(|| Box::pin(sleep(pause))).as_mut().poll(context));
-            if self.ends {
-                return Poll::Ready(Some(Err(Cut)));
-            }
-            self.before = usize::MAX;
+            self.waiting = None;
+            self.before = match self.then {
+                Then::Rest => usize::MAX,
+                Then::OneByte => 1,
+                Then::End => return Poll::Ready(Some(Err(Cut))),
+            };
         }
         let length = FRAME.min(self.before).min(self.rest.len());
         self.before -= length;

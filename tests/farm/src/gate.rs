@@ -49,13 +49,13 @@ impl Gate {
         let service = Service::of(&head);
         let signed = Signed::new(&head);
         let mut record = RequestRecord::new(&head);
-        let verdict = self.control.judge.verdict(&record, signed.access_key_id.as_deref());
+        let verdict = self.control.judge.verdict(&record, &signed);
         record.effect = verdict.effect.as_ref().map(|effect| effect.name().to_owned());
         let id = self.control.log.arrived(record.clone());
         if !verdict.delay.is_zero() {
             tokio::time::sleep(verdict.delay).await;
         }
-        let mut clock = Clock::default();
+        let clock = Clock::ahead(verdict.clock_ahead);
         let mut response = match &verdict.effect {
             Some(Effect::Reset) => return Err(hang_up(reset)),
             Some(Effect::Outage { milliseconds }) => {
@@ -70,23 +70,18 @@ impl Gate {
                 }
                 response
             }
-            Some(Effect::PermanentRedirect { region }) if signed.region.as_ref() != Some(region) => {
+            Some(Effect::PermanentRedirect { region }) => {
                 let host = head.headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
                 let bucket = record.bucket.as_deref().unwrap_or_default();
                 let detail = format!("<Endpoint>{host}</Endpoint><Bucket>{bucket}</Bucket>");
                 in_region(refusal(301, "PermanentRedirect").with_elements(detail).response(service), region)
             }
-            Some(Effect::AuthorizationHeaderMalformed { region })
-                if signed.region.as_ref() != Some(region) =>
-            {
+            Some(Effect::AuthorizationHeaderMalformed { region }) => {
                 let detail = format!("<Region>{region}</Region>");
                 let refusal = refusal(400, "AuthorizationHeaderMalformed").with_elements(detail);
                 in_region(refusal.response(service), region)
             }
             effect => {
-                if let Some(Effect::ClockAhead { seconds }) = effect {
-                    clock = Clock::ahead(*seconds);
-                }
                 if let (Some(Effect::NewEntityTag), Some(bucket), Some(key)) =
                     (effect, &record.bucket, &record.key)
                 {
@@ -102,6 +97,9 @@ impl Gate {
         };
         self.control.log.answered(id, response.status().as_u16());
         let headers: &mut HeaderMap = response.headers_mut();
+        if verdict.no_entity_tag {
+            headers.remove("etag");
+        }
         if let Ok(value) = HeaderValue::from_str(&format!("FARM{id:012}")) {
             headers.insert("x-amz-request-id", value);
         }
@@ -133,7 +131,9 @@ impl Gate {
 /// The answer with the body that the effect makes of it.
 async fn spoilt(response: Response<Body>, effect: Option<&Effect>) -> Result<Response<Body>, HttpError> {
     match effect {
-        Some(Effect::WrongBytes | Effect::CutBody { .. } | Effect::StallBody { .. }) => {}
+        Some(
+            Effect::WrongBytes | Effect::CutBody { .. } | Effect::StallBody { .. } | Effect::DripBody { .. },
+        ) => {}
         _ => return Ok(response),
     }
     let (head, body) = response.into_parts();
@@ -147,6 +147,9 @@ async fn spoilt(response: Response<Body>, effect: Option<&Effect>) -> Result<Res
             Body::from(bytes)
         }
         Some(Effect::CutBody { after_bytes }) => Body::http_body(FaultyBody::cut(bytes, *after_bytes)),
+        Some(Effect::DripBody { after_bytes, milliseconds }) => {
+            Body::http_body(FaultyBody::dripping(bytes, *after_bytes, *milliseconds))
+        }
         Some(Effect::StallBody { after_bytes, milliseconds }) => {
             Body::http_body(FaultyBody::stalled(bytes, *after_bytes, *milliseconds))
         }

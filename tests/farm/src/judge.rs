@@ -8,12 +8,16 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::requests::RequestRecord;
 use crate::rule::{Effect, Often, Requests, Rule};
+use crate::signed::Signed;
 
 /// What the rules have in store for one request.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) delay: Duration,
-    /// Never a delay.
+    /// Seconds.
+    pub(crate) clock_ahead: i64,
+    pub(crate) no_entity_tag: bool,
+    /// None of the above.
     pub(crate) effect: Option<Effect>,
 }
 
@@ -37,17 +41,21 @@ impl Judge {
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = rules.into_iter().map(start).collect();
     }
 
-    pub(crate) fn verdict(&self, request: &RequestRecord, access_key_id: Option<&str>) -> Verdict {
+    pub(crate) fn verdict(&self, request: &RequestRecord, signed: &Signed) -> Verdict {
         let mut verdict = Verdict::default();
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
         for (index, counting) in rules.iter_mut().enumerate() {
-            if !concerns(&counting.rule.requests, request, access_key_id)
+            if !concerns(&counting.rule.requests, request, signed.access_key_id.as_deref())
                 || !counting.strikes(index as u64, request)
             {
                 continue;
             }
             match &counting.rule.effect {
                 Effect::Delay { milliseconds } => verdict.delay += Duration::from_millis(*milliseconds),
+                Effect::ClockAhead { seconds } => verdict.clock_ahead += seconds,
+                Effect::NoEntityTag => verdict.no_entity_tag = true,
+                Effect::PermanentRedirect { region } | Effect::AuthorizationHeaderMalformed { region }
+                    if signed.region.as_ref() == Some(region) => {}
                 effect if verdict.effect.is_none() => verdict.effect = Some(effect.clone()),
                 _ => {}
             }
@@ -128,7 +136,7 @@ mod tests {
     fn struck(often: Often, keys: &[&str]) -> Vec<bool> {
         let judge = Judge::default();
         judge.set(vec![Rule::new(Effect::Reset).often(often)]);
-        keys.iter().map(|key| judge.verdict(&request(key), None).effect.is_some()).collect()
+        keys.iter().map(|key| judge.verdict(&request(key), &Signed::default()).effect.is_some()).collect()
     }
 
     #[test]
@@ -172,10 +180,34 @@ mod tests {
         let judge = Judge::default();
         let delay = |milliseconds| Rule::new(Effect::Delay { milliseconds });
         judge.set(vec![delay(1), Rule::new(Effect::WrongBytes), Rule::new(Effect::Reset), delay(2)]);
-        let verdict = judge.verdict(&request("a"), None);
-        assert_eq!(verdict, Verdict { delay: Duration::from_millis(3), effect: Some(Effect::WrongBytes) });
+        let verdict = judge.verdict(&request("a"), &Signed::default());
+        assert_eq!(
+            verdict,
+            Verdict {
+                delay: Duration::from_millis(3),
+                effect: Some(Effect::WrongBytes),
+                ..Verdict::default()
+            }
+        );
         judge.set(Vec::new());
-        assert_eq!(judge.verdict(&request("a"), None), Verdict::default());
+        assert_eq!(judge.verdict(&request("a"), &Signed::default()), Verdict::default());
+    }
+
+    #[test]
+    fn what_a_service_is_goes_together_with_what_happens_in_it() {
+        let judge = Judge::default();
+        let region = "eu-west-1".to_owned();
+        let rules =
+            [Effect::PermanentRedirect { region }, Effect::ClockAhead { seconds: 7 }, Effect::WrongBytes];
+        judge.set(rules.clone().map(Rule::new).into());
+        let verdict = |region: &str| {
+            let signed = Signed { region: Some(region.to_owned()), ..Signed::default() };
+            judge.verdict(&request("a"), &signed)
+        };
+        let strikes =
+            |effect: &Effect| Verdict { clock_ahead: 7, effect: Some(effect.clone()), ..Verdict::default() };
+        assert_eq!(verdict("us-west-2"), strikes(&rules[0]));
+        assert_eq!(verdict("eu-west-1"), strikes(&rules[2]));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct RequestRecord {
     pub range: Option<String>,
     /// The status of the answer; absent until there is one, and for ever where the client hung up.
     pub status: Option<u16>,
-    /// What a rule did to it besides a delay: [`Effect::name`](crate::Effect::name).
+    /// What a rule did to it besides a delay, a wrong clock or a lack of tags: [`Effect::name`](crate::Effect::name).
     pub effect: Option<String>,
 }
 

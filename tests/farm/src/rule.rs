@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 
 /// One kind of trouble for some requests.
 ///
-/// Every request is held against all rules, in order. Delays add up; of the other effects, the
-/// first one takes place. A rule counts the requests that it is about, also those that an earlier
-/// rule takes.
+/// Every request is held against all rules, in order. Delays add up, and so do wrong clocks; a lack of
+/// entity tags goes with everything; of the other effects, the first one takes place. A bucket's region is no effect on whoever signs for it.
+/// A rule counts the requests that it is about, also those that an earlier rule takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Rule {
@@ -169,11 +169,21 @@ pub enum Effect {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         milliseconds: Option<u64>,
     },
+    /// The body comes byte by byte.
+    #[serde(rename_all = "camelCase")]
+    DripBody {
+        /// After so many bytes.
+        after_bytes: u64,
+        /// So long before each byte.
+        milliseconds: u64,
+    },
     /// The body has its length, but its first byte is wrong.
     WrongBytes,
     /// Before the request is answered, the object is stored again with the same bytes, and so has
     /// another entity tag from now on: a client that asks `If-Match` for the old one gets 412.
     NewEntityTag,
+    /// The answer has no `ETag`, as a simple service's.
+    NoEntityTag,
     /// An error, in the form of the service that was asked.
     #[serde(rename_all = "camelCase")]
     Refuse {
@@ -231,8 +241,10 @@ impl Effect {
             Self::Outage { .. } => "outage",
             Self::CutBody { .. } => "cutBody",
             Self::StallBody { .. } => "stallBody",
+            Self::DripBody { .. } => "dripBody",
             Self::WrongBytes => "wrongBytes",
             Self::NewEntityTag => "newEntityTag",
+            Self::NoEntityTag => "noEntityTag",
             Self::Refuse { code, .. } => code,
             Self::ClockAhead { .. } => "clockAhead",
             Self::PermanentRedirect { .. } => "permanentRedirect",
