@@ -12,6 +12,8 @@ use super::settings::variable;
 
 /// Credentials are renewed this long before they expire, or at half their life if that is later.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
+/// A renewal that failed is tried again so much later, or at half the life that is left if that is sooner.
+const RENEW_AGAIN: Duration = Duration::from_secs(30);
 
 /// An access key, with the session token and end that temporary credentials have.
 #[derive(Clone, PartialEq, Eq)]
@@ -100,7 +102,7 @@ impl CredentialsCache {
         let _one_at_a_time = self.renewing.lock().await;
         match self.current() {
             Some(credentials) => Ok(credentials),
-            None => self.renew().await,
+            None => self.renew().await.or_else(|error| self.keep().ok_or(error)),
         }
     }
 
@@ -119,6 +121,16 @@ impl CredentialsCache {
         let held = held.as_ref()?;
         let fresh = held.renew_at.is_none_or(|at| SystemTime::now() < at);
         fresh.then(|| held.credentials.clone())
+    }
+
+    /// What is held, for some more time, if it has not expired yet.
+    fn keep(&self) -> Option<Arc<Credentials>> {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let held = held.as_mut()?;
+        let now = SystemTime::now();
+        let left = held.credentials.expiration?.duration_since(now).ok()?;
+        held.renew_at = Some(now + RENEW_AGAIN.min(left / 2));
+        Some(held.credentials.clone())
     }
 
     async fn renew(&self) -> Result<Arc<Credentials>> {
@@ -201,6 +213,59 @@ mod tests {
         let (_, cache) = counting(Some(Duration::ZERO));
         assert_eq!(cache.get().await.unwrap().access_key_id, "1");
         assert_eq!(cache.get().await.unwrap().access_key_id, "2");
+    }
+
+    /// Gives credentials for an hour, once.
+    struct Once(AtomicU64);
+
+    impl ProvideCredentials for Once {
+        fn provide(&self) -> ProvidedCredentials<'_> {
+            let first = self.0.fetch_add(1, Ordering::SeqCst) == 0;
+            Box::pin(async move {
+                let gone = || Error::new(ErrorCode::Network, "The provider is gone. Call it back.");
+                let end = SystemTime::now() + Duration::from_secs(3_600);
+                Ok(Credentials {
+                    access_key_id: "1".into(),
+                    secret_access_key: "s".into(),
+                    session_token: None,
+                    expiration: Some(first.then_some(end).ok_or_else(gone)?),
+                })
+            })
+        }
+    }
+
+    fn once() -> (Arc<Once>, CredentialsCache) {
+        let provider = Arc::new(Once(AtomicU64::new(0)));
+        (provider.clone(), CredentialsCache::new(CredentialsSource::Provider(provider)))
+    }
+
+    /// What is held is due to be renewed, and ends so much later.
+    fn age(cache: &CredentialsCache, left: Duration) {
+        let mut held = cache.held.write().unwrap();
+        let held = held.as_mut().unwrap();
+        let (now, mut credentials) = (SystemTime::now(), Credentials::clone(&held.credentials));
+        credentials.expiration = Some(now + left);
+        *held = Held { credentials: Arc::new(credentials), renew_at: Some(now) };
+    }
+
+    #[tokio::test]
+    async fn a_renewal_that_fails_leaves_what_has_not_expired_in_use() {
+        let (provider, cache) = once();
+        cache.get().await.unwrap();
+        age(&cache, Duration::from_secs(299));
+        for _ in 0..3 {
+            assert_eq!(cache.get().await.unwrap().access_key_id, "1");
+        }
+        assert_eq!(provider.0.load(Ordering::SeqCst), 2, "it is not asked each time");
+        age(&cache, Duration::ZERO);
+        assert!(cache.get().await.unwrap_err().message.contains("Call it back"));
+    }
+
+    #[tokio::test]
+    async fn a_renewal_that_fails_does_not_bring_back_what_the_service_refused() {
+        let (_, cache) = once();
+        let refused = cache.get().await.unwrap();
+        assert!(cache.replace(&refused).await.is_err());
     }
 
     #[tokio::test]
