@@ -13,6 +13,9 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// S3 closes idle connections soon after; one that is closed while it is taken costs a retry.
 const KEEP_IDLE_CONNECTION: Duration = Duration::from_secs(15);
 
+/// As many as are ever in use at once.
+const MOST_IDLE: usize = 512;
+
 /// A client that trusts `AWS_CA_BUNDLE`, otherwise what the system trusts, otherwise Mozilla's list: slim
 /// containers have no list of their own, and Node brings one too. Proxies are those of the environment.
 pub(crate) fn connect(idle: Duration) -> Result<reqwest::Client> {
@@ -34,7 +37,26 @@ fn builder(idle: Duration) -> ClientBuilder {
         .connect_timeout(CONNECT)
         .read_timeout(idle)
         .pool_idle_timeout(KEEP_IDLE_CONNECTION)
+        .pool_max_idle_per_host(most_idle(open_files_allowed()))
         .tcp_nodelay(true)
+}
+
+/// How many connections may wait for a next request. Clients come and go, and what one has left open lingers: a
+/// few of them together must not take the descriptors that the next one needs.
+fn most_idle(open_files_allowed: Option<u64>) -> usize {
+    let share =
+        open_files_allowed.map_or(MOST_IDLE, |files| usize::try_from(files / 16).unwrap_or(MOST_IDLE));
+    share.clamp(1, MOST_IDLE)
+}
+
+#[cfg(unix)]
+fn open_files_allowed() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+#[cfg(not(unix))]
+fn open_files_allowed() -> Option<u64> {
+    None
 }
 
 fn read_bundle(path: &str) -> Result<Vec<Certificate>> {
@@ -62,6 +84,11 @@ mod tests {
     fn a_machine_without_certificates_has_mozilla_s() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         assert!(builder(IDLE).tls_certs_only(mozilla().unwrap()).build().is_ok());
+    }
+
+    #[test]
+    fn idle_connections_take_a_small_share_of_the_descriptors() {
+        assert_eq!((most_idle(Some(1_024)), most_idle(Some(1 << 20)), most_idle(None)), (64, 512, 512));
     }
 
     #[test]
