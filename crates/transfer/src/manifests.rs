@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::blocking;
-use crate::client::Client;
+use crate::client::{Client, has_changed};
 use crate::download::{Concurrency, cancelled};
 use crate::listing::list_all;
 use crate::pace::{Finished, Pace};
@@ -158,7 +158,15 @@ pub(crate) async fn download_manifests(
     Ok(manifests)
 }
 
+/// Once more from the beginning, if what was read is of no use any more.
 async fn fetch(client: &Client, key: String) -> Result<(DownloadedManifest, u64)> {
+    match fetch_once(client, key.clone()).await {
+        Err(error) if has_changed(&error) => fetch_once(client, key).await,
+        fetched => fetched,
+    }
+}
+
+async fn fetch_once(client: &Client, key: String) -> Result<(DownloadedManifest, u64)> {
     let about =
         |error: Error| error.with("bucket", client.settings().bucket.as_str()).with("key", key.as_str());
     let place = || format!("s3://{}/{key}", client.settings().bucket);

@@ -104,6 +104,46 @@ async fn a_body_that_breaks_off_is_continued_under_its_etag() {
 }
 
 #[tokio::test]
+async fn a_body_that_gets_on_gets_to_its_end_however_often_it_is_cut() {
+    let (piece, pieces) = ("x".repeat(1_500), 30);
+    let script = (0..pieces).map(|number| {
+        let (start, end) = (number * piece.len(), pieces * piece.len());
+        let range = format!("ETag: \"e\"\r\nContent-Range: bytes {start}-{}/{end}\r\n", end - 1);
+        match number {
+            0 => cut("200 OK", "ETag: \"e\"\r\n", &piece, end),
+            _ => cut("206 Partial Content", &range, &piece, end - start),
+        }
+    });
+    let service = Service::new(script).await;
+    let client = service.client(CredentialsSource::Static(credentials("k")));
+    let body = client.get("k").await.unwrap().read_to_end(100_000).await.unwrap();
+    assert_eq!(body.len(), pieces * piece.len());
+    assert_eq!(client.retries(), pieces as u64 - 1);
+}
+
+#[tokio::test]
+async fn a_body_that_gets_no_further_is_given_up() {
+    let service = Service::new((0..20).map(|_| cut("200 OK", "ETag: \"e\"\r\n", "", 10))).await;
+    assert_eq!(service.get().await.unwrap_err().code, ErrorCode::Network);
+    assert_eq!(service.requests().len(), 8);
+}
+
+#[tokio::test]
+async fn without_an_etag_a_body_is_not_continued_but_one_that_did_not_begin_is_asked_for_again() {
+    let service = Service::new([cut("200 OK", "", "", 5), answer("200 OK", "", "whole")]).await;
+    assert_eq!(service.get().await.unwrap(), b"whole");
+    let service = Service::new([cut("200 OK", "", "wh", 5), answer("200 OK", "", "whole")]).await;
+    assert!(service.get().await.unwrap_err().message.contains("no ETag"));
+}
+
+#[tokio::test]
+async fn what_has_another_length_is_not_its_continuation() {
+    let longer = answer("206 Partial Content", "ETag: \"e\"\r\nContent-Range: bytes 5-10/11\r\n", "56789a");
+    let service = Service::new([cut("200 OK", "ETag: \"e\"\r\n", "01234", 10), longer]).await;
+    assert!(service.get().await.unwrap_err().message.contains("changed while it was read"));
+}
+
+#[tokio::test]
 async fn another_object_under_the_same_key_is_not_its_continuation() {
     let other = answer("206 Partial Content", "ETag: \"f\"\r\nContent-Range: bytes 5-9/10\r\n", "56789");
     let service = Service::new([cut("200 OK", "ETag: \"e\"\r\n", "01234", 10), other]).await;
@@ -136,6 +176,17 @@ async fn a_redirect_s_region_is_signed_for() {
     let service = Service::new([moved, circle]).await;
     let error = service.get().await.unwrap_err();
     assert!(error.message.contains("eu-west-2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_redirect_for_now_or_to_where_the_request_was_is_asked_again() {
+    for redirect in [
+        refusal("307 Temporary Redirect", "Location: http://elsewhere.example/k\r\n", "TemporaryRedirect"),
+        refusal("301 Moved Permanently", "x-amz-bucket-region: us-east-1\r\n", "PermanentRedirect"),
+    ] {
+        let service = Service::new([redirect.clone(), redirect, answer("200 OK", "", "whole")]).await;
+        assert_eq!(service.get().await.unwrap(), b"whole");
+    }
 }
 
 struct Renewing(AtomicU32);

@@ -7,6 +7,8 @@ use quick_xml::events::Event;
 use reqwest::StatusCode;
 use rusty_attachments_core::{Error, ErrorCode};
 
+use super::body::Broken;
+
 /// What was asked of which object.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Action<'a> {
@@ -65,10 +67,18 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn wants_retry(&self) -> bool {
+    /// Whether the same request, signed for the region `asked`, may succeed later.
+    pub(crate) fn wants_retry(&self, asked: &str) -> bool {
         matches!(self.status.as_u16(), 429 | 500 | 502 | 503 | 504)
             || matches!(self.code.as_str(), "RequestTimeout" | "InternalError")
             || self.wants_slower_pace()
+            || self.is_temporary_redirect()
+            // Sent where it already was: the service has not yet told all its parts where the bucket is.
+            || self.status.is_redirection() && self.region.as_deref() == Some(asked)
+    }
+
+    fn is_temporary_redirect(&self) -> bool {
+        self.status == StatusCode::TEMPORARY_REDIRECT || self.code == "TemporaryRedirect"
     }
 
     pub(crate) fn wants_slower_pace(&self) -> bool {
@@ -147,7 +157,11 @@ impl Refusal {
             ("RequestTimeTooSkewed" | "RequestExpired", _) => {
                 (ErrorCode::Credentials, "This machine's clock is wrong. Set it.".into())
             }
-            ("AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect", _) | (_, 300..=399) => (
+            _ if self.is_temporary_redirect() => (
+                ErrorCode::Network,
+                "The service is about to move the bucket. Try again later, or give the bucket's own region.".into(),
+            ),
+            ("AuthorizationHeaderMalformed" | "PermanentRedirect", _) | (_, 300..=399) => (
                 ErrorCode::InvalidArgument,
                 match &self.region {
                     Some(region) => format!("The bucket is in region {region}. Give that as the region."),
@@ -165,7 +179,7 @@ impl Refusal {
                      Without s3:ListBucket, S3 answers the same for an object that does not exist."
                 ),
             ),
-            (_, 404 | 410) => (ErrorCode::NotFound, "It does not exist. It may have been deleted by a lifecycle rule.".into()),
+            (_, 404 | 410) => (ErrorCode::NotFound, "It does not exist. A lifecycle rule may have deleted it: restore it, or render it again.".into()),
             _ if self.wants_slower_pace() => {
                 (ErrorCode::Throttled, "The service asks for a slower pace. Try again later.".into())
             }
@@ -180,28 +194,33 @@ impl Refusal {
 }
 
 /// An exchange that did not come to an answer, or an answer whose body broke off.
-pub(crate) fn broken(cause: reqwest::Error, action: Action<'_>, bucket: &str, attempts: u32) -> Error {
+pub(crate) fn broken(broken: Broken, action: Action<'_>, bucket: &str, attempts: u32) -> Error {
     let key = match action {
         Action::List(key) | Action::Get(key) => key,
     };
-    let cause = cause.without_url();
-    let (code, what) = match () {
-        () if cause.is_timeout() => (ErrorCode::Timeout, "gave no answer in time"),
-        () if cause.is_connect() => (ErrorCode::Network, "could not be connected"),
-        () => (ErrorCode::Network, "broke off"),
+    let (code, what, cause) = match broken {
+        Broken::Dripping => (ErrorCode::Timeout, "brings next to nothing".into(), None),
+        Broken::Short => (ErrorCode::Network, "ended before its length".into(), None),
+        Broken::Connection(cause) => {
+            let cause = cause.without_url();
+            let (code, what) = match () {
+                () if cause.is_timeout() => (ErrorCode::Timeout, "gave no answer in time"),
+                () if cause.is_connect() => (ErrorCode::Network, "could not be connected"),
+                () => (ErrorCode::Network, "broke off"),
+            };
+            let mut root: &dyn std::error::Error = &cause;
+            while let Some(deeper) = root.source() {
+                root = deeper;
+            }
+            (code, format!("{what} ({root})"), Some(cause))
+        }
     };
-    let mut root: &dyn std::error::Error = &cause;
-    while let Some(deeper) = root.source() {
-        root = deeper;
+    let message = format!("The request for s3://{bucket}/{key} {what}. Check network, endpoint and proxy.");
+    let error = Error::new(code, message).with("bucket", bucket).with("key", key).with("attempts", attempts);
+    match cause {
+        Some(cause) => error.caused_by(cause),
+        None => error,
     }
-    Error::new(
-        code,
-        format!("The request for s3://{bucket}/{key} {what} ({root}). Check network, endpoint and proxy."),
-    )
-    .with("bucket", bucket)
-    .with("key", key)
-    .with("attempts", attempts)
-    .caused_by(cause)
 }
 
 #[cfg(test)]
@@ -242,6 +261,7 @@ mod tests {
             (503, "SlowDown", ErrorCode::Throttled),
             (500, "InternalError", ErrorCode::Network),
             (301, "PermanentRedirect", ErrorCode::InvalidArgument),
+            (307, "TemporaryRedirect", ErrorCode::Network),
         ] {
             let body = format!("<Error><Code>{service_code}</Code></Error>");
             assert_eq!(error(status, &body, Action::Get("k")).code, code, "{service_code}");
@@ -257,6 +277,19 @@ mod tests {
         assert_eq!(refusal.other_region("eu-west-1"), None);
         refusal.code = "AccessDenied".into();
         assert_eq!(refusal.other_region("us-east-1"), None);
+    }
+
+    #[test]
+    fn a_redirect_is_asked_again_if_it_is_temporary_or_leads_where_it_came_from() {
+        let redirect = |status: u16, region: Option<&str>| Refusal {
+            status: StatusCode::from_u16(status).unwrap(),
+            region: region.map(str::to_owned),
+            ..Refusal::default()
+        };
+        assert!(redirect(307, None).wants_retry("eu-west-1"));
+        assert!(redirect(301, Some("eu-west-1")).wants_retry("eu-west-1"));
+        assert!(!redirect(301, Some("eu-west-2")).wants_retry("eu-west-1"));
+        assert!(!redirect(301, None).wants_retry("eu-west-1"));
     }
 
     #[test]

@@ -8,12 +8,16 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, LAST_MODIFIED};
 use reqwest::{Response, StatusCode};
 use rusty_attachments_core::{Error, ErrorCode, Result};
+use serde_json::Value;
 
 use super::Client;
+use super::body::{Body, Broken, PROGRESS};
 use super::error::{Action, broken};
+use super::retry::{Tries, Trouble};
 use super::send::Exchange;
 
 const METADATA: &str = "x-amz-meta-";
+const REQUEST_ID: &str = "x-amz-request-id";
 
 /// An object whose body is being read.
 #[derive(Debug)]
@@ -27,12 +31,16 @@ pub struct ObjectReader<'a> {
     /// Where to stop; without a range, the object's end.
     end: Option<u64>,
     ranged: bool,
-    response: Response,
+    body: Body,
+    /// The number of the first byte.
+    start: u64,
     /// The number of the byte that comes next.
     position: u64,
+    /// Where the body broke off last, or began.
+    continued_from: u64,
     /// Bytes that a service sends again although it was asked for a range.
     to_drop: u64,
-    attempts: u32,
+    tries: Tries,
 }
 
 impl Client {
@@ -43,7 +51,7 @@ impl Client {
     pub async fn get(&self, key: &str) -> Result<ObjectReader<'_>> {
         let exchange = Exchange { action: Action::Get(key), key, query: "", range: None, if_match: None };
         let response = self.send(&exchange).await?;
-        let length = response.content_length();
+        let length = whole_length(&response);
         Ok(ObjectReader {
             client: self,
             key: key.into(),
@@ -51,10 +59,12 @@ impl Client {
             length,
             end: length,
             ranged: false,
-            response,
+            body: Body::new(response, self.patience),
+            start: 0,
             position: 0,
+            continued_from: 0,
             to_drop: 0,
-            attempts: 1,
+            tries: Tries::default(),
         })
     }
 
@@ -73,21 +83,19 @@ impl Client {
         if etag.is_some() && found.as_deref() != etag {
             return Err(changed(self, key));
         }
-        let length = match header(&response, CONTENT_RANGE.as_str()) {
-            Some(range) => whole_length(&range),
-            None => response.content_length(),
-        };
         Ok(ObjectReader {
             client: self,
             key: key.into(),
             etag: found,
-            length,
+            length: whole_length(&response),
             end: Some(range.end),
             ranged: true,
             to_drop: bytes_before(&response, range.start),
-            response,
+            body: Body::new(response, self.patience),
+            start: range.start,
             position: range.start,
-            attempts: 1,
+            continued_from: range.start,
+            tries: Tries::default(),
         })
     }
 }
@@ -109,7 +117,7 @@ impl ObjectReader<'_> {
 
     /// The user's metadata, names in lower case without `x-amz-meta-`.
     pub fn metadata(&self) -> BTreeMap<String, String> {
-        let headers = self.response.headers().iter();
+        let headers = self.body.response.headers().iter();
         headers
             .filter_map(|(name, value)| {
                 let name = name.as_str().strip_prefix(METADATA)?;
@@ -120,12 +128,12 @@ impl ObjectReader<'_> {
 
     /// The media type.
     pub fn content_type(&self) -> Option<String> {
-        header(&self.response, CONTENT_TYPE.as_str())
+        header(&self.body.response, CONTENT_TYPE.as_str())
     }
 
     /// When the object was written, in milliseconds since 1970; S3 tells whole seconds.
     pub fn last_modified(&self) -> Option<i64> {
-        let time = httpdate::parse_http_date(&header(&self.response, LAST_MODIFIED.as_str())?).ok()?;
+        let time = httpdate::parse_http_date(&header(&self.body.response, LAST_MODIFIED.as_str())?).ok()?;
         i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok()
     }
 
@@ -135,7 +143,7 @@ impl ObjectReader<'_> {
     /// As [`Client::get`], when continuing fails too.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         loop {
-            match self.response.chunk().await {
+            match self.body.chunk().await {
                 Ok(Some(mut chunk)) => {
                     let repeated = self.to_drop.min(chunk.len() as u64);
                     self.to_drop -= repeated;
@@ -151,18 +159,8 @@ impl ObjectReader<'_> {
                     return Ok((!chunk.is_empty()).then_some(chunk));
                 }
                 Ok(None) if self.end.is_none_or(|end| self.position >= end) => return Ok(None),
-                Ok(None) => {
-                    let missing = Error::new(
-                        ErrorCode::Network,
-                        format!("The body of {} ended before its length.", self.place()),
-                    );
-                    self.resume(missing).await?;
-                }
-                Err(cause) => {
-                    let action = Action::Get(&self.key);
-                    let error = broken(cause, action, &self.client.settings.bucket, self.attempts);
-                    self.resume(error).await?;
-                }
+                Ok(None) => self.resume(Broken::Short).await?,
+                Err(cause) => self.resume(cause).await?,
             }
         }
     }
@@ -188,27 +186,41 @@ impl ObjectReader<'_> {
         Ok(body)
     }
 
-    async fn resume(&mut self, error: Error) -> Result<()> {
-        // Without an ETag nothing proves that the rest belongs to the same object.
-        let Some(etag) = &self.etag else { return Err(error) };
-        if !self.client.wait_to_retry(self.attempts, None).await {
+    async fn resume(&mut self, cause: Broken) -> Result<()> {
+        let action = Action::Get(&self.key);
+        let mut error = broken(cause, action, &self.client.settings.bucket, self.tries.number());
+        if let Some(id) = header(&self.body.response, REQUEST_ID) {
+            error = error.with("requestId", id);
+        }
+        // However bad the line is, a body that gets on gets to its end.
+        if self.position - self.continued_from >= PROGRESS {
+            self.tries = Tries::default();
+            self.client.budget.refund();
+        }
+        self.continued_from = self.position;
+        if !self.client.wait_to_retry(&mut self.tries, Trouble::Failure, None).await {
             return Err(error);
         }
-        self.attempts += 1;
+        if self.etag.is_none() && self.position > self.start {
+            error.message.push_str(" It has no ETag, so nothing proves what would continue it.");
+            return Err(error.with("etag", Value::Null));
+        }
         let wanted = self.ranged || self.position > 0;
         let exchange = Exchange {
-            action: Action::Get(&self.key),
+            action,
             key: &self.key,
             query: "",
             range: wanted.then_some((self.position, self.end.filter(|_| self.ranged))),
-            if_match: Some(etag),
+            if_match: self.etag.as_deref(),
         };
         let response = self.client.send(&exchange).await?;
-        if header(&response, ETAG.as_str()).as_ref() != Some(etag) {
+        let other_length =
+            matches!((whole_length(&response), self.length), (Some(now), Some(before)) if now != before);
+        if other_length || header(&response, ETAG.as_str()) != self.etag {
             return Err(self.changed());
         }
         self.to_drop = bytes_before(&response, self.position);
-        self.response = response;
+        self.body = Body::new(response, self.client.patience);
         Ok(())
     }
 
@@ -234,9 +246,12 @@ fn changed(client: &Client, key: &str) -> Error {
         .with("status", StatusCode::PRECONDITION_FAILED.as_u16())
 }
 
-/// Whether an error says that the object is another than the one that was asked for before.
+/// Whether an error says that the object is another than the one that was asked for before, or may be: what was read
+/// of it so far is of no use, and what a new beginning brings may be whole.
 pub(crate) fn has_changed(error: &Error) -> bool {
-    error.details.get("status").is_some_and(|status| *status == StatusCode::PRECONDITION_FAILED.as_u16())
+    let detail = |name| error.details.get(name);
+    detail("status").is_some_and(|status| *status == StatusCode::PRECONDITION_FAILED.as_u16())
+        || detail("etag").is_some_and(Value::is_null)
 }
 
 /// How many bytes an answer begins before `position`: all of them, if it is the whole object.
@@ -248,8 +263,16 @@ fn bytes_before(response: &Response, position: u64) -> u64 {
     position - first.unwrap_or(position).min(position)
 }
 
+/// The whole object's length, also where the answer is a part of it.
+fn whole_length(response: &Response) -> Option<u64> {
+    match header(response, CONTENT_RANGE.as_str()) {
+        Some(range) => range_whole(&range),
+        None => response.content_length(),
+    }
+}
+
 /// The object's length in `bytes 5-9/10`.
-fn whole_length(content_range: &str) -> Option<u64> {
+fn range_whole(content_range: &str) -> Option<u64> {
     content_range.rsplit('/').next()?.parse().ok()
 }
 
@@ -263,9 +286,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_range_tells_its_first_byte_and_the_whole_length() {
-        assert_eq!((range_start("bytes 5-9/10"), whole_length("bytes 5-9/10")), (Some(5), Some(10)));
-        assert_eq!((range_start("bytes 5-9/*"), whole_length("bytes 5-9/*")), (Some(5), None));
+    fn a_content_range_tells_its_first_byte_and_the_range_whole() {
+        assert_eq!((range_start("bytes 5-9/10"), range_whole("bytes 5-9/10")), (Some(5), Some(10)));
+        assert_eq!((range_start("bytes 5-9/*"), range_whole("bytes 5-9/*")), (Some(5), None));
         assert_eq!(range_start("bytes */10"), None);
     }
 }

@@ -3,11 +3,14 @@
 use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use reqwest::Response;
 use rusty_attachments_core::keys::ListedObject;
 use rusty_attachments_core::{Error, ErrorCode, Result};
 
 use super::Client;
+use super::body::{Body, Broken};
 use super::error::{Action, broken};
+use super::retry::{Tries, Trouble};
 use super::send::Exchange;
 use super::settings::query;
 
@@ -59,22 +62,30 @@ impl Client {
         let query = query(&parameters);
         let exchange =
             Exchange { action: Action::List(prefix), key: "", query: &query, range: None, if_match: None };
-        let mut attempt = 1;
+        let mut tries = Tries::default();
         loop {
-            let error = match self.send(&exchange).await?.bytes().await {
+            let error = match self.whole(self.send(&exchange).await?).await {
                 Ok(body) => {
                     // A service that gives the same token again would be asked for ever.
                     let leads_on = |page: &Page| !matches!(since, Since::Token(token) if page.next.as_ref() == Some(token));
                     let page = parse_page(&body).filter(leads_on);
                     return page.ok_or_else(|| self.unreadable(prefix));
                 }
-                Err(cause) => broken(cause, exchange.action, &self.settings.bucket, attempt),
+                Err(cause) => broken(cause, exchange.action, &self.settings.bucket, tries.number()),
             };
-            if !self.wait_to_retry(attempt, None).await {
+            if !self.wait_to_retry(&mut tries, Trouble::Failure, None).await {
                 return Err(error);
             }
-            attempt += 1;
         }
+    }
+
+    async fn whole(&self, response: Response) -> Result<Vec<u8>, Broken> {
+        let mut body = Body::new(response, self.patience);
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.chunk().await? {
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(bytes)
     }
 
     fn unreadable(&self, prefix: &str) -> Error {

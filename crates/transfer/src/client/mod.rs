@@ -1,5 +1,6 @@
 //! An S3 client of exactly the two operations that downloads need, over one pool of connections.
 
+mod body;
 mod connect;
 mod credentials;
 mod error;
@@ -40,6 +41,8 @@ pub struct Client {
     region: RwLock<String>,
     /// Seconds that the service's clock is ahead of this machine's.
     clock_ahead: AtomicI64,
+    /// A body or answer that brings next to nothing for so long has stalled.
+    patience: Duration,
     budget: RetryBudget,
     throttles: AtomicU64,
 }
@@ -74,7 +77,8 @@ impl Client {
             bucket_owner,
             credentials: CredentialsCache::new(credentials),
             clock_ahead: AtomicI64::new(0),
-            budget: RetryBudget::new(),
+            patience,
+            budget: RetryBudget::new(3 * patience),
             throttles: AtomicU64::new(0),
         })
     }

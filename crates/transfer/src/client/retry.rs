@@ -1,45 +1,122 @@
 //! Whether and when to try again: full jitter, the service's own wish, and one budget for all requests.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-/// How often one thing is tried.
-pub(crate) const MAX_ATTEMPTS: u32 = 8;
+/// How often one thing fails before it has failed.
+const MOST_FAILURES: u32 = 8;
+/// The same where the service only asks for a slower pace, which some seconds of patience answer.
+const MOST_THROTTLES: u32 = 12;
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
-/// A retry costs five; each success gives one back. A service that fails broadly is thus left alone soon.
-const BUDGET: i64 = 1_000;
+/// A retry costs five; each success gives one back. A service that fails broadly is thus left alone soon, but not
+/// before each of 500 requests that are under way at once could have all its retries.
 const COST: i64 = 5;
+const BUDGET: i64 = 500 * (MOST_FAILURES as i64 - 1) * COST;
+
+/// Why an attempt did not succeed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Something broke.
+    Failure,
+    /// The service is well but has too much to do.
+    Throttle,
+}
+
+/// The attempts at one thing so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tries {
+    failures: u32,
+    throttles: u32,
+}
+
+impl Tries {
+    /// The number of the attempt that is under way.
+    pub(crate) fn number(&self) -> u32 {
+        1 + self.failures + self.throttles
+    }
+}
 
 /// What all requests of a client together may spend on retries.
+///
+/// A throttle costs none of it, since a burst of them meets every request under way at once and passes; it is time
+/// that bounds them.
 #[derive(Debug)]
 pub(crate) struct RetryBudget {
     left: AtomicI64,
-    spent: AtomicU64,
+    retries: AtomicU64,
+    /// How long a service is asked again that only throttles.
+    patience: Duration,
+    /// Whether there is a spell, so that most successes need no lock.
+    in_spell: AtomicBool,
+    spell: Mutex<Option<Spell>>,
+}
+
+/// A time of throttles without a success between them.
+#[derive(Debug, Clone, Copy)]
+struct Spell {
+    since: Instant,
+    latest: Instant,
 }
 
 impl RetryBudget {
-    pub(crate) fn new() -> Self {
-        Self { left: AtomicI64::new(BUDGET), spent: AtomicU64::new(0) }
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self {
+            left: AtomicI64::new(BUDGET),
+            retries: AtomicU64::new(0),
+            patience,
+            in_spell: AtomicBool::new(false),
+            spell: Mutex::new(None),
+        }
+    }
+
+    /// How long to wait before the next attempt after this trouble; `None` if there is to be none.
+    pub(crate) fn retry(
+        &self,
+        tries: &mut Tries,
+        trouble: Trouble,
+        retry_after: Option<Duration>,
+    ) -> Option<Duration> {
+        let again = match trouble {
+            Trouble::Failure => {
+                tries.failures += 1;
+                tries.failures < MOST_FAILURES && self.spend()
+            }
+            Trouble::Throttle => {
+                tries.throttles += 1;
+                !self.is_only_throttled() && tries.throttles < MOST_THROTTLES
+            }
+        };
+        again.then(|| {
+            self.retries.fetch_add(1, Ordering::Relaxed);
+            wait(tries.number() - 1, retry_after)
+        })
     }
 
     /// Takes the price of one retry, if it is there.
-    pub(crate) fn spend(&self) -> bool {
-        let paid = self
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| (left >= COST).then_some(left - COST))
-            .is_ok();
-        if paid {
-            self.spent.fetch_add(1, Ordering::Relaxed);
-        }
-        paid
+    fn spend(&self) -> bool {
+        let take = |left: i64| (left >= COST).then_some(left - COST);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
     /// A request succeeded; one that needed retries gives the price of one back.
-    pub(crate) fn earn(&self, attempts: u32) {
-        let gain = if attempts > 1 { COST } else { 1 };
+    pub(crate) fn earn(&self, tries: &Tries) {
+        self.give(if tries.failures > 0 { COST } else { 1 });
+        if self.in_spell.load(Ordering::Relaxed) {
+            *self.spell() = None;
+            self.in_spell.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// The next retry is free: what it continues came a good way.
+    pub(crate) fn refund(&self) {
+        self.give(COST);
+    }
+
+    fn give(&self, gain: i64) {
         // Most requests find the budget full, and then write to no shared memory.
         if self.left.load(Ordering::Relaxed) < BUDGET {
             let add = |left: i64| Some((left + gain).min(BUDGET));
@@ -47,17 +124,33 @@ impl RetryBudget {
         }
     }
 
+    /// Notes a throttle; whether there has been no success for too long.
+    fn is_only_throttled(&self) -> bool {
+        let now = Instant::now();
+        let mut spell = self.spell();
+        // A client that rested is not one that was refused all the while.
+        let current = spell.filter(|spell| now - spell.latest < 2 * LONGEST_WAIT);
+        let since = current.map_or(now, |spell| spell.since);
+        *spell = Some(Spell { since, latest: now });
+        self.in_spell.store(true, Ordering::Relaxed);
+        now - since >= self.patience
+    }
+
+    fn spell(&self) -> MutexGuard<'_, Option<Spell>> {
+        self.spell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many retries there were.
     pub(crate) fn retries(&self) -> u64 {
-        self.spent.load(Ordering::Relaxed)
+        self.retries.load(Ordering::Relaxed)
     }
 }
 
 /// How long to wait after the `attempt`th failure, counted from one.
-pub(crate) fn wait(attempt: u32, retry_after: Option<Duration>) -> Duration {
+fn wait(attempt: u32, retry_after: Option<Duration>) -> Duration {
     let longest = FIRST_WAIT.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_WAIT);
-    let jittered = longest.mul_f64(fastrand::f64());
-    retry_after.map_or(jittered, |wish| wish.min(LONGEST_WAIT) + FIRST_WAIT.mul_f64(fastrand::f64()))
+    // All who heard the same wish would come back at the same moment but for the jitter.
+    longest.mul_f64(fastrand::f64()) + retry_after.unwrap_or_default().min(LONGEST_WAIT)
 }
 
 /// Reads a `Retry-After` header: seconds, or a date.
@@ -98,12 +191,52 @@ mod tests {
         assert_eq!(parse_retry_after("soon", UNIX_EPOCH), None);
     }
 
+    fn patient() -> RetryBudget {
+        RetryBudget::new(Duration::from_secs(3_600))
+    }
+
+    fn fails(budget: &RetryBudget, tries: &mut Tries) -> bool {
+        budget.retry(tries, Trouble::Failure, None).is_none()
+    }
+
+    fn is_throttled_off(budget: &RetryBudget, tries: &mut Tries) -> bool {
+        budget.retry(tries, Trouble::Throttle, None).is_none()
+    }
+
     #[test]
     fn a_budget_ends_and_is_earned_back() {
-        let budget = RetryBudget::new();
-        assert_eq!((0..).take_while(|_| budget.spend()).count() as i64, BUDGET / COST);
-        budget.earn(2);
-        assert!(budget.spend());
+        let budget = patient();
+        let paid = (0..).take_while(|_| !fails(&budget, &mut Tries::default())).count();
+        assert_eq!(paid as i64, BUDGET / COST);
+        budget.earn(&Tries { failures: 1, throttles: 0 });
+        assert!(!fails(&budget, &mut Tries::default()));
         assert_eq!(budget.retries() as i64, BUDGET / COST + 1);
+    }
+
+    #[test]
+    fn one_thing_fails_so_often_and_is_throttled_more_often() {
+        let (budget, mut tries) = (patient(), Tries::default());
+        assert_eq!((1..).find(|_| fails(&budget, &mut tries)), Some(MOST_FAILURES));
+        let mut tries = Tries::default();
+        assert_eq!((1..).find(|_| is_throttled_off(&budget, &mut tries)), Some(MOST_THROTTLES));
+    }
+
+    #[test]
+    fn throttles_leave_the_budget_for_failures() {
+        let budget = patient();
+        for _ in 0..2 * BUDGET {
+            assert!(!is_throttled_off(&budget, &mut Tries::default()));
+        }
+        assert!(!fails(&budget, &mut Tries::default()));
+    }
+
+    #[test]
+    fn a_service_that_only_throttles_is_left_alone_until_it_serves_again() {
+        let budget = RetryBudget::new(Duration::from_millis(1));
+        assert!(!is_throttled_off(&budget, &mut Tries::default()));
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(is_throttled_off(&budget, &mut Tries::default()));
+        budget.earn(&Tries::default());
+        assert!(!is_throttled_off(&budget, &mut Tries::default()));
     }
 }

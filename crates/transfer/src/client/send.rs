@@ -8,8 +8,9 @@ use reqwest::header::{DATE, HeaderMap, HeaderValue, IF_MATCH, RANGE, RETRY_AFTER
 use reqwest::{Method, Response};
 use rusty_attachments_core::{Error, Result};
 
+use super::body::{Body, Broken};
 use super::error::{Action, Refusal, broken};
-use super::retry::{MAX_ATTEMPTS, parse_retry_after, wait};
+use super::retry::{Tries, Trouble, parse_retry_after};
 use super::sign::sign;
 use super::{Client, credentials::Credentials};
 
@@ -42,48 +43,59 @@ impl Client {
     /// The answer, if it is a success; otherwise why there is none, after all retries.
     pub(crate) async fn send(&self, exchange: &Exchange<'_>) -> Result<Response> {
         let mut corrections = Corrections::default();
-        let mut attempt = 1;
+        let mut tries = Tries::default();
         loop {
             let credentials = self.credentials.get().await?;
             let region = self.region();
             let answer = self.try_once(exchange, &credentials, &region).await?;
-            let (error, retry_after) = match answer {
+            let (error, trouble, retry_after) = match answer {
                 Ok(response) if response.status().is_success() => {
-                    self.budget.earn(attempt);
+                    self.budget.earn(&tries);
                     return Ok(response);
                 }
                 Ok(response) => {
                     let date = response.headers().get(DATE).cloned();
-                    let refusal = read_refusal(response).await;
+                    let refusal = self.read_refusal(response).await;
                     if self.correct(&refusal, date, &credentials, &region, &mut corrections).await? {
                         continue;
                     }
-                    if refusal.wants_slower_pace() {
+                    let trouble = if refusal.wants_slower_pace() {
                         self.throttles.fetch_add(1, Ordering::Relaxed);
-                    }
-                    let (retry, after) = (refusal.wants_retry(), refusal.retry_after);
-                    let error = refusal.into_error(exchange.action, &self.settings.bucket, attempt);
+                        Trouble::Throttle
+                    } else {
+                        Trouble::Failure
+                    };
+                    let (retry, after) = (refusal.wants_retry(&region), refusal.retry_after);
+                    let error = refusal.into_error(exchange.action, &self.settings.bucket, tries.number());
                     if !retry {
                         return Err(error);
                     }
-                    (error, after)
+                    (error, trouble, after)
                 }
-                Err(cause) => (broken(cause, exchange.action, &self.settings.bucket, attempt), None),
+                Err(cause) => {
+                    let cause = Broken::Connection(cause);
+                    let error = broken(cause, exchange.action, &self.settings.bucket, tries.number());
+                    (error, Trouble::Failure, None)
+                }
             };
-            if !self.wait_to_retry(attempt, retry_after).await {
+            if !self.wait_to_retry(&mut tries, trouble, retry_after).await {
                 return Err(error);
             }
-            attempt += 1;
         }
     }
 
     /// Waits before the next attempt; `false` if there is to be none.
-    pub(crate) async fn wait_to_retry(&self, attempt: u32, retry_after: Option<Duration>) -> bool {
-        let again = attempt < MAX_ATTEMPTS && self.budget.spend();
-        if again {
-            tokio::time::sleep(wait(attempt, retry_after)).await;
+    pub(crate) async fn wait_to_retry(
+        &self,
+        tries: &mut Tries,
+        trouble: Trouble,
+        retry_after: Option<Duration>,
+    ) -> bool {
+        let wait = self.budget.retry(tries, trouble, retry_after);
+        if let Some(wait) = wait {
+            tokio::time::sleep(wait).await;
         }
-        again
+        wait.is_some()
     }
 
     async fn try_once(
@@ -135,6 +147,29 @@ impl Client {
         Ok(false)
     }
 
+    async fn read_refusal(&self, response: Response) -> Refusal {
+        let header = |headers: &HeaderMap, name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
+        let headers = response.headers();
+        let mut refusal = Refusal {
+            status: response.status(),
+            region: header(headers, "x-amz-bucket-region"),
+            request_id: header(headers, "x-amz-request-id"),
+            retry_after: header(headers, RETRY_AFTER.as_str())
+                .and_then(|value| parse_retry_after(&value, SystemTime::now())),
+            ..Refusal::default()
+        };
+        let (mut body, mut pieces) = (Vec::new(), Body::new(response, self.patience));
+        // A body that breaks off still leaves the status, and perhaps the code.
+        while let Ok(Some(chunk)) = pieces.chunk().await {
+            body.extend_from_slice(&chunk);
+            if body.len() > LONGEST_ERROR_BODY {
+                break;
+            }
+        }
+        refusal.read_body(&body);
+        refusal
+    }
+
     /// The service's time, as far as it is known.
     fn now(&self) -> SystemTime {
         let ahead = self.clock_ahead.load(Ordering::Relaxed);
@@ -153,29 +188,6 @@ impl Client {
         };
         ahead.is_ok_and(|ahead| self.clock_ahead.swap(ahead, Ordering::Relaxed) != ahead || ahead != 0)
     }
-}
-
-async fn read_refusal(mut response: Response) -> Refusal {
-    let header = |headers: &HeaderMap, name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
-    let headers = response.headers();
-    let mut refusal = Refusal {
-        status: response.status(),
-        region: header(headers, "x-amz-bucket-region"),
-        request_id: header(headers, "x-amz-request-id"),
-        retry_after: header(headers, RETRY_AFTER.as_str())
-            .and_then(|value| parse_retry_after(&value, SystemTime::now())),
-        ..Refusal::default()
-    };
-    let mut body = Vec::new();
-    // A body that breaks off still leaves the status, and perhaps the code.
-    while let Ok(Some(chunk)) = response.chunk().await {
-        body.extend_from_slice(&chunk);
-        if body.len() > LONGEST_ERROR_BODY {
-            break;
-        }
-    }
-    refusal.read_body(&body);
-    refusal
 }
 
 fn impossible(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
