@@ -12,7 +12,7 @@ use std::time::Duration;
 use rusty_attachments_farm::outputs::{
     AssetRoot, OutputFile, QueueLocation, SessionAction, content_hash, content_key, id, numbered_id,
 };
-use rusty_attachments_farm::{Farm, REGION};
+use rusty_attachments_farm::{Farm, FarmOptions, REGION};
 use rusty_attachments_transfer::{
     Client, Concurrency, Credentials, CredentialsSource, DownloadOrchestrator, DownloadResult,
     JobOutputsOptions, RunControl, S3Settings, download_job_outputs,
@@ -33,13 +33,17 @@ pub struct Scene {
 
 impl Scene {
     pub async fn new(name: &str) -> Self {
+        Self::with(name, FarmOptions::default()).await
+    }
+
+    pub async fn with(name: &str, options: FarmOptions) -> Self {
         let location = QueueLocation {
             bucket: BUCKET.into(),
             root_prefix: "my-task-outputs/DeadlineCloud".into(),
             farm_id: id("farm", "f"),
             queue_id: id("queue", "q"),
         };
-        let farm = Farm::start().await.unwrap();
+        let farm = Farm::start_with(options).await.unwrap();
         farm.create_bucket(BUCKET);
         let home = std::env::temp_dir().join(format!("rusty-attachments-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&home);
@@ -90,13 +94,7 @@ impl Scene {
     }
 
     pub fn credentials(&self) -> Credentials {
-        let credentials = self.farm.credentials();
-        Credentials {
-            access_key_id: credentials.access_key_id.clone(),
-            secret_access_key: credentials.secret_access_key.clone(),
-            session_token: credentials.session_token.clone(),
-            expiration: None,
-        }
+        ours(self.farm.credentials())
     }
 
     pub fn orchestrator(&self) -> DownloadOrchestrator {
@@ -104,11 +102,10 @@ impl Scene {
         DownloadOrchestrator::new(self.settings(), credentials, Concurrency::Auto).unwrap()
     }
 
-    /// One that takes a body for stalled after a second.
-    pub fn impatient(&self, concurrency: Concurrency) -> DownloadOrchestrator {
-        let source = CredentialsSource::Static(self.credentials());
-        let client = Client::with_patience(self.settings(), source, Duration::from_secs(1)).unwrap();
-        DownloadOrchestrator::over(Arc::new(client), concurrency)
+    /// One that takes a body for stalled so soon.
+    pub fn impatient(&self, source: CredentialsSource, patience: Duration) -> DownloadOrchestrator {
+        let client = Client::with_patience(self.settings(), source, patience).unwrap();
+        DownloadOrchestrator::over(Arc::new(client), Concurrency::Auto)
     }
 
     /// Options as JavaScript would write them, with the root mapped to this scene's directory.
@@ -152,6 +149,16 @@ impl Scene {
 impl Drop for Scene {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.home);
+    }
+}
+
+/// The farm's credentials as the library takes them.
+pub fn ours(credentials: &rusty_attachments_farm::Credentials) -> Credentials {
+    Credentials {
+        access_key_id: credentials.access_key_id.clone(),
+        secret_access_key: credentials.secret_access_key.clone(),
+        session_token: credentials.session_token.clone(),
+        expiration: None,
     }
 }
 
