@@ -67,7 +67,7 @@ async fn what_clients_leave_open_is_a_small_share_of_what_may_be_open() {
             got.unwrap().unwrap();
         }
         clients.push(client);
-        let share = number * ALLOWED / 16;
+        let share = number * ALLOWED / 8;
         let falls = async {
             while open.load(Ordering::SeqCst) > share {
                 tokio::time::sleep(Duration::from_millis(5)).await;

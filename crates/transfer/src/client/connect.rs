@@ -42,10 +42,10 @@ fn builder(idle: Duration) -> ClientBuilder {
 }
 
 /// How many connections may wait for a next request. Clients come and go, and what one has left open lingers: a
-/// few of them together must not take the descriptors that the next one needs.
+/// few of them together must not take the descriptors that the next one needs. A connection also waits while the
+/// file that it brought is written, so that a much smaller share would have a run open most of them anew.
 fn most_idle(open_files_allowed: Option<u64>) -> usize {
-    let share =
-        open_files_allowed.map_or(MOST_IDLE, |files| usize::try_from(files / 16).unwrap_or(MOST_IDLE));
+    let share = open_files_allowed.map_or(MOST_IDLE, |files| usize::try_from(files / 8).unwrap_or(MOST_IDLE));
     share.clamp(1, MOST_IDLE)
 }
 
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn idle_connections_take_a_small_share_of_the_descriptors() {
-        assert_eq!((most_idle(Some(1_024)), most_idle(Some(1 << 20)), most_idle(None)), (64, 512, 512));
+        assert_eq!((most_idle(Some(1_024)), most_idle(Some(1 << 20)), most_idle(None)), (128, 512, 512));
     }
 
     #[test]
