@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rusty_attachments_core::{ErrorCode, Result};
 use rusty_attachments_transfer::{
     Client, Credentials, CredentialsSource, ProvideCredentials, ProvidedCredentials, S3Settings,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Answers each connection's one request with the next line of its script, and remembers the requests.
 struct Service {
@@ -28,10 +28,7 @@ impl Service {
         tokio::spawn(async move {
             while let Some(answer) = script.pop_front() {
                 let (mut stream, _) = listener.accept().await.unwrap();
-                let mut request = Vec::new();
-                while !request.ends_with(b"\r\n\r\n") {
-                    request.push(stream.read_u8().await.unwrap());
-                }
+                let request = read_request(&mut stream).await;
                 seen.lock().unwrap().push(String::from_utf8(request).unwrap().to_lowercase());
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
@@ -56,6 +53,14 @@ impl Service {
     fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
+}
+
+async fn read_request(stream: &mut TcpStream) -> Vec<u8> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await.unwrap());
+    }
+    request
 }
 
 fn credentials(id: &str) -> Credentials {
@@ -176,6 +181,35 @@ async fn a_redirect_s_region_is_signed_for() {
     let service = Service::new([moved, circle]).await;
     let error = service.get().await.unwrap_err();
     assert!(error.message.contains("eu-west-2"), "{error}");
+}
+
+/// Says that its body is long, and sends it a byte at a time.
+async fn drip(listener: TcpListener, head: &'static str) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            read_request(&mut stream).await;
+            let mut bytes = head.as_bytes();
+            while stream.write_all(bytes).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                bytes = b" ";
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_drips_is_heard_by_its_status() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = S3Settings {
+        bucket: "b".into(),
+        endpoint: Some(format!("http://{}", listener.local_addr().unwrap())),
+        ..S3Settings::default()
+    };
+    tokio::spawn(drip(listener, "HTTP/1.1 403 Forbidden\r\nContent-Length: 60000\r\n\r\n"));
+    let source = CredentialsSource::Static(credentials("k"));
+    let client = Client::with_patience(settings, source, Duration::from_millis(200)).unwrap();
+    let error = tokio::time::timeout(Duration::from_secs(20), client.get("k")).await;
+    assert_eq!(error.expect("it hangs").unwrap_err().code, ErrorCode::AccessDenied);
 }
 
 #[tokio::test]

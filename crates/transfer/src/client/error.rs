@@ -69,7 +69,7 @@ impl Refusal {
 
     /// Whether the same request, signed for the region `asked`, may succeed later.
     pub(crate) fn wants_retry(&self, asked: &str) -> bool {
-        matches!(self.status.as_u16(), 429 | 500 | 502 | 503 | 504)
+        matches!(self.status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
             || matches!(self.code.as_str(), "RequestTimeout" | "InternalError")
             || self.wants_slower_pace()
             || self.is_temporary_redirect()

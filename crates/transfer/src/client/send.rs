@@ -8,7 +8,7 @@ use reqwest::header::{DATE, HeaderMap, HeaderValue, IF_MATCH, RANGE, RETRY_AFTER
 use reqwest::{Method, Response};
 use rusty_attachments_core::{Error, Result};
 
-use super::body::{Body, Broken};
+use super::body::Broken;
 use super::error::{Action, Refusal, broken};
 use super::retry::{Tries, Trouble, parse_retry_after};
 use super::sign::sign;
@@ -147,7 +147,7 @@ impl Client {
         Ok(false)
     }
 
-    async fn read_refusal(&self, response: Response) -> Refusal {
+    async fn read_refusal(&self, mut response: Response) -> Refusal {
         let header = |headers: &HeaderMap, name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());
         let headers = response.headers();
         let mut refusal = Refusal {
@@ -158,14 +158,17 @@ impl Client {
                 .and_then(|value| parse_retry_after(&value, SystemTime::now())),
             ..Refusal::default()
         };
-        let (mut body, mut pieces) = (Vec::new(), Body::new(response, self.patience));
-        // A body that breaks off still leaves the status, and perhaps the code.
-        while let Ok(Some(chunk)) = pieces.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > LONGEST_ERROR_BODY {
-                break;
+        let mut body = Vec::new();
+        // A body that breaks off or takes too long still leaves the status, and perhaps the code.
+        let read = async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                body.extend_from_slice(&chunk);
+                if body.len() > LONGEST_ERROR_BODY {
+                    break;
+                }
             }
-        }
+        };
+        let _ = tokio::time::timeout(self.patience, read).await;
         refusal.read_body(&body);
         refusal
     }
