@@ -27,4 +27,5 @@ await build()
 buildFarm()
 python()
 process.env.INTEROP_PROGRAMS = programs
-run(process.execPath, '--test', '--test-reporter=spec', join(root, 'tests/interop/interop.test.mjs'))
+const tests = ['interop', 'sync'].map((name) => join(root, `tests/interop/${name}.test.mjs`))
+run(process.execPath, '--test', '--test-reporter=spec', ...tests)

@@ -3,9 +3,8 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,9 +15,8 @@ import { fileURLToPath } from 'node:url'
 import { createManifest, downloadJobOutputs } from 'rusty-attachments'
 
 import { startFarm } from '../../scripts/farm.mjs'
-
-const programs = process.env.INTEROP_PROGRAMS
-assert.ok(programs, 'run this through `npm run test:interop`, which makes the Python environment')
+import { programs } from './cli.mjs'
+import { tree } from './tree.mjs'
 
 const job = {
   bucket: 'interop',
@@ -97,23 +95,6 @@ function reference(command, request, s3) {
     },
   )
   return JSON.parse(answer)
-}
-
-/** Every file below a directory: name, content and time in whole microseconds. */
-function tree(directory) {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
-  )
-  return Object.fromEntries(
-    files
-      .map((entry) => {
-        const path = join(entry.parentPath, entry.name)
-        const microseconds = Number((statSync(path, { bigint: true }).mtimeNs + 500n) / 1000n)
-        const hash = createHash('sha256').update(readFileSync(path)).digest('hex')
-        return [path.slice(directory.length + 1), { hash, microseconds }]
-      })
-      .sort(([a], [b]) => (a < b ? -1 : 1)),
-  )
 }
 
 /** Uploads with the reference, downloads with it and with us, and compares. */

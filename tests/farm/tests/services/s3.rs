@@ -1,12 +1,10 @@
 //! The farm as a client of S3 meets it.
 
-mod client;
-mod rules;
-
-use client::{ask, ask_as, ask_unsigned};
 use http::StatusCode;
 use rusty_attachments_farm::outputs::{AssetRoot, OutputFile, QueueLocation, SessionAction};
 use rusty_attachments_farm::{ACCOUNT_ID, Credentials, Farm, FarmOptions, Object};
+
+use crate::client::{ask, ask_as, ask_unsigned};
 
 const BUCKET: &str = "bucket";
 

@@ -5,7 +5,9 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials as AwsCredentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, sign,
+};
 use aws_sigv4::sign::v4;
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
@@ -59,15 +61,16 @@ impl Broken {
     }
 }
 
-/// When and where for a request is signed.
+/// When, where and for which service a request is signed.
 pub struct Scope<'a> {
     pub time: SystemTime,
     pub region: &'a str,
+    pub service: &'a str,
 }
 
 impl Default for Scope<'_> {
     fn default() -> Self {
-        Self { time: SystemTime::now(), region: REGION }
+        Self { time: SystemTime::now(), region: REGION, service: "s3" }
     }
 }
 
@@ -87,6 +90,19 @@ pub async fn ask_as(
 ) -> Answer {
     let request = signed(farm, credentials, &Scope::default(), method, address, headers, body);
     send(farm, request).await.unwrap()
+}
+
+/// A signed request for another service than S3.
+pub async fn ask_service(
+    farm: &Farm,
+    credentials: &Credentials,
+    service: &str,
+    method: &str,
+    address: &str,
+    body: &str,
+) -> Answer {
+    let scope = Scope { service, ..Scope::default() };
+    send(farm, signed(farm, credentials, &scope, method, address, &[], body)).await.unwrap()
 }
 
 /// A GET that need not succeed.
@@ -118,12 +134,14 @@ fn signed(
     )
     .into();
     let mut settings = SigningSettings::default();
-    settings.percent_encoding_mode = aws_sigv4::http_request::PercentEncodingMode::Single;
-    settings.payload_checksum_kind = aws_sigv4::http_request::PayloadChecksumKind::XAmzSha256;
+    if scope.service == "s3" {
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+    }
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(scope.region)
-        .name("s3")
+        .name(scope.service)
         .time(scope.time)
         .settings(settings)
         .build()
