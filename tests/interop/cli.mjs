@@ -67,22 +67,34 @@ export function syncFiles({ farm, directory, storageProfileId }) {
   return { checkpoint: file('download_checkpoint.json'), failedJobs: file('failed_jobs.json') }
 }
 
-/**
- * Writes the checkpoint that a sync starts from, `secondsAgo` before now. The allowance for late views is one second,
- * since a history in a test cannot wait for two minutes (and the CLI takes 0 for those two minutes).
- */
-export function startCheckpoint({ farm, directory, storageProfileId, secondsAgo = 3600 }) {
-  const start = new Date(Date.now() - secondsAgo * 1000).toISOString().replace('Z', '000+00:00')
-  const { checkpoint } = syncFiles({ farm, directory, storageProfileId })
-  mkdirSync(checkpointFolder(directory), { recursive: true })
+/** Writes the checkpoint of a sync that began `secondsAgo` before now and has seen nothing yet. */
+export function startCheckpoint(where, secondsAgo = 3600) {
+  const start = isoformat(Date.now() - secondsAgo * 1000)
+  mkdirSync(checkpointFolder(where.directory), { recursive: true })
   const state = {
-    localStorageProfileId: storageProfileId ?? null,
+    localStorageProfileId: where.storageProfileId ?? null,
     downloadsStartedTimestamp: start,
-    eventualConsistencyMaxSeconds: 1,
+    eventualConsistencyMaxSeconds: 120,
     jobs: [],
     downloadsCompletedTimestamp: start,
   }
+  writeFileSync(syncFiles(where).checkpoint, JSON.stringify(state, null, 2))
+}
+
+/**
+ * Leaves the checkpoint as a pass would after a quiet while: the window begins now, and what has ended lies before it.
+ * Without this a test would have to wait for the allowance of two minutes.
+ */
+export function letTimePass(where) {
+  const { checkpoint } = syncFiles(where)
+  const state = JSON.parse(readFileSync(checkpoint, 'utf8'))
+  state.downloadsCompletedTimestamp = isoformat(Date.now())
   writeFileSync(checkpoint, JSON.stringify(state, null, 2))
+}
+
+/** A time as Python writes it. */
+function isoformat(milliseconds) {
+  return new Date(milliseconds).toISOString().replace('Z', '000+00:00')
 }
 
 /** The checkpoint with its jobs by id, and the failed jobs. */
@@ -94,4 +106,11 @@ export function readCheckpoint(where) {
     jobs: Object.fromEntries(jobs.map((entry) => [entry.job.jobId, entry])),
     failedJobs: existsSync(failedJobs) ? JSON.parse(readFileSync(failedJobs, 'utf8')) : {},
   }
+}
+
+/** What kind of entry a job has in a checkpoint. */
+export function entryKind({ job }) {
+  if (Object.keys(job).length === 1) return 'stub'
+  if (job.attachments === null) return 'attachments-free'
+  return job.storageProfileId === null ? 'no-profile' : 'job'
 }

@@ -263,7 +263,6 @@ impl Queue {
 
     fn requeue(&mut self, event: RequeueEvent) -> Result<String, HistoryError> {
         let job = self.job(&event.job)?;
-        job.ended = None;
         let only = event.step.as_deref().map(|name| step(job, Some(name))).transpose()?;
         for (index, step) in job.steps.iter_mut().enumerate() {
             if only.is_some_and(|only| only != index) {
@@ -296,7 +295,6 @@ impl Queue {
             task.status = status;
             task.ended = Some(time);
         }
-        job.ended = Some(time);
         Ok(job.id.clone())
     }
 

@@ -71,7 +71,6 @@ pub(super) struct Job {
     pub(super) name: String,
     pub(super) priority: u32,
     pub(super) created: Micros,
-    pub(super) ended: Option<Micros>,
     pub(super) storage_profile_id: Option<String>,
     pub(super) roots: Vec<Root>,
     pub(super) steps: Vec<Step>,
@@ -157,7 +156,6 @@ impl Job {
             name,
             priority: 0,
             created,
-            ended: None,
             storage_profile_id: None,
             roots: Vec::new(),
             steps: Vec::new(),
@@ -175,11 +173,7 @@ impl Job {
             *counts.entry(task.status).or_default() += 1;
         }
         let status = job_status(&counts);
-        if !status.has_ended() {
-            self.ended = None;
-        } else if self.ended.is_none() {
-            self.ended = Some(time);
-        }
+        let last = self.tasks().filter_map(|task| task.ended).max();
         let summary = Summary {
             id: self.id.clone(),
             name: self.name.clone(),
@@ -189,7 +183,7 @@ impl Job {
             failures: self.tasks().map(|task| task.failures).sum(),
             created: self.created,
             started: self.tasks().filter_map(|task| task.started).min(),
-            ended: self.ended,
+            ended: status.has_ended().then(|| last.unwrap_or(time)),
             updated: time,
         };
         self.push(time, Some(summary));
