@@ -58,13 +58,16 @@ pub struct OutputManifestKey<'a> {
 }
 
 /// An object as a listing shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedObject {
     /// The whole key.
     pub key: String,
     /// Milliseconds since the epoch.
     pub last_modified: Option<i64>,
+    /// Bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
 }
 
 /// An asset root as a job's attachments name it.
@@ -281,7 +284,7 @@ mod tests {
     const JOB: &str = "Manifests/farm-1/queue-1/job-1";
 
     fn listed(key: &str, last_modified: i64) -> ListedObject {
-        ListedObject { key: key.into(), last_modified: Some(last_modified) }
+        ListedObject { key: key.into(), last_modified: Some(last_modified), size: None }
     }
 
     #[test]

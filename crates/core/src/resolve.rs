@@ -188,6 +188,7 @@ pub fn resolve_manifest_paths(
     }
     resolver.out.text.shrink_to_fit();
     resolver.out.rows.shrink_to_fit();
+    resolver.out.bases.shrink_to_fit();
     Ok(resolver.out)
 }
 

@@ -157,7 +157,7 @@ proptest! {
             extract_session_action_id(key);
         }
         let objects: Vec<_> =
-            keys.into_iter().map(|key| ListedObject { key, last_modified: Some(1) }).collect();
+            keys.into_iter().map(|key| ListedObject { key, last_modified: Some(1), size: None }).collect();
         filter_output_manifest_keys(&objects, true, None);
     }
 

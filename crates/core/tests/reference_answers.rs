@@ -205,7 +205,7 @@ struct Keys {
 fn output_manifest_keys() {
     for case in cases::<Keys>("output-manifest-keys.json") {
         let objects: Vec<ListedObject> =
-            case.keys.iter().map(|key| ListedObject { key: key.clone(), last_modified: None }).collect();
+            case.keys.iter().map(|key| ListedObject { key: key.clone(), ..Default::default() }).collect();
         for (latest, expected) in [(false, &case.all), (true, &case.select_latest_per_task)] {
             let mut keys: Vec<&String> = filter_output_manifest_keys(&objects, latest, None)
                 .into_iter()

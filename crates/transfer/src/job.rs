@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rusty_attachments_core::keys::{ListedObject, ManifestLocation, OutputManifestScope};
+use rusty_attachments_core::keys::{
+    ListedObject, ManifestLocation, OutputManifestScope, parse_output_manifest_key,
+};
 use rusty_attachments_core::{
-    DownloadPlan, Error, ErrorCode, Hazard, MatchPathsBy, PathFormat, PlanSource, PlannedJob, Result,
-    RootMapper, RootMapperOptions, StorageProfileWithId, UnmappedPath, plan_download,
+    DownloadPlan, Error, ErrorCode, Hazard, MatchPathsBy, PathFormat, PathMappingApplier, PlanSource,
+    PlannedJob, Result, RootMapper, RootMapperOptions, StorageProfileWithId, UnmappedPath, plan_download,
 };
 use serde::{Deserialize, Serialize};
 
@@ -327,20 +329,20 @@ impl Work<'_> {
         let found =
             progress.during(discovering, |_| String::new()).await.unwrap_or_else(|| Err(cancelled()))?;
         progress.begin(Phase::Discovering, found.len() as u64, 0);
-        let owner: HashMap<String, usize> =
-            found.iter().map(|(job, object)| (object.key.clone(), *job)).collect();
-        let objects = found.into_iter().map(|(_, object)| object).collect();
-        let manifests = download_manifests(client, objects, concurrency, cancel, &progress).await?;
+        let mut roots: Vec<Roots<'_>> = jobs.iter().map(Roots::of).collect();
+        let mut sources = Vec::with_capacity(found.len());
+        let take = |(place, job): (usize, usize), manifest| {
+            sources.push((place, roots[job].source(manifest)?));
+            Ok(())
+        };
+        let placed = found.into_iter().enumerate().map(|(place, (job, object))| ((place, job), object));
+        download_manifests(client, placed.collect(), concurrency, cancel, &progress, take).await?;
+        sources.sort_unstable_by_key(|&(place, _)| place);
+        let sources = sources.into_iter().map(|(_, source)| source).collect();
 
         progress.begin(Phase::Planning, 0, 0);
-        for (number, job) in jobs.iter().enumerate() {
-            let of_job = manifests.iter().filter(|manifest| owner[&manifest.key] == number);
-            job.mapper.check_overrides(of_job.map(|manifest| manifest.metadata.asset_root.as_str()))?;
-        }
-        let mut sources = Vec::with_capacity(manifests.len());
-        for manifest in manifests {
-            let job = &jobs[owner[&manifest.key]];
-            sources.push(source(manifest, job)?);
+        for Roots { job, known } in &roots {
+            job.mapper.check_overrides(known.keys().map(String::as_str))?;
         }
         let options = plan_options(self.paths.include.clone(), self.paths.match_paths_by);
         let planning = blocking(move || plan_download(sources, &options));
@@ -361,24 +363,52 @@ impl Work<'_> {
         })
     }
 
-    /// The manifests of all jobs, each with the number of its job.
+    /// The manifests of all jobs, each with the number of its job, in the order in which those of one second are
+    /// to be merged.
     async fn discover(&self, jobs: &[Job], concurrency: Concurrency) -> Result<Vec<(usize, ListedObject)>> {
         let scopes: Vec<_> = jobs.iter().map(|job| (&job.scope, &job.selection)).collect();
         let found = discover_all(self.orchestrator.client(), &self.location, &scopes, concurrency).await?;
         let numbered = found.into_iter().enumerate();
-        Ok(numbered.flat_map(|(job, objects)| objects.into_iter().map(move |object| (job, object))).collect())
+        let numbered =
+            numbered.flat_map(|(job, objects)| objects.into_iter().map(move |object| (job, object)));
+        let mut found: Vec<_> = numbered.collect();
+        found.sort_by(|(_, a), (_, b)| a.key.cmp(&b.key));
+        found.sort_by_cached_key(|(_, object)| {
+            Some(parse_output_manifest_key(&object.key, None)?.timestamp.to_owned())
+        });
+        Ok(found)
     }
 }
 
-fn source(manifest: DownloadedManifest, job: &Job) -> Result<PlanSource> {
-    let (source_path_format, applier) = job.mapper.for_root(&manifest.metadata.asset_root)?;
-    Ok(PlanSource {
-        manifest: manifest.manifest,
-        root_path: manifest.metadata.asset_root,
-        source_path_format,
-        applier,
-        last_modified: manifest.metadata.last_modified.unwrap_or(0),
-        key: Some(manifest.key),
-        job_id: Some(job.scope.job_id.clone()),
-    })
+/// The asset roots of a job, each with its format and what maps it: many manifests share one.
+struct Roots<'a> {
+    job: &'a Job,
+    known: BTreeMap<String, (PathFormat, Option<Arc<PathMappingApplier>>)>,
+}
+
+impl<'a> Roots<'a> {
+    fn of(job: &'a Job) -> Self {
+        Self { job, known: BTreeMap::new() }
+    }
+
+    fn source(&mut self, manifest: DownloadedManifest) -> Result<PlanSource> {
+        let root_path = manifest.metadata.asset_root;
+        let (source_path_format, applier) = match self.known.get(&root_path) {
+            Some(mapping) => mapping.clone(),
+            None => {
+                let mapping = self.job.mapper.for_root(&root_path)?;
+                self.known.entry(root_path.clone()).or_insert(mapping).clone()
+            }
+        };
+        Ok(PlanSource {
+            manifest: manifest.manifest,
+            root_path,
+            source_path_format,
+            applier,
+            last_modified: manifest.metadata.last_modified.unwrap_or(0),
+            // Its place among the sources says as much, and keys are long.
+            key: None,
+            job_id: Some(self.job.scope.job_id.clone()),
+        })
+    }
 }

@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn stretches_follow_each_other_without_a_gap() {
-        let object = |key: &str| ListedObject { key: key.into(), last_modified: None };
+        let object = |key: &str| ListedObject { key: key.into(), ..Default::default() };
         let page = Page { objects: vec![object("k0"), object("k2")], next: Some("t".into()) };
         let whole = Stretch { list: 3, since: Since::Start, up_to: Some("k55".into()) };
         let stretch = |since, up_to: &str| Stretch { list: 3, since, up_to: Some(up_to.into()) };
@@ -189,7 +189,7 @@ mod tests {
         let end = keys.len().min(start + 1_000);
         let objects = keys[start..end].iter();
         Page {
-            objects: objects.map(|key| ListedObject { key: key.clone(), last_modified: None }).collect(),
+            objects: objects.map(|key| ListedObject { key: key.clone(), ..Default::default() }).collect(),
             next: (end < keys.len()).then(|| keys[end - 1].clone()),
         }
     }

@@ -21,8 +21,10 @@ use crate::progress::Progress;
 const DECODED_ASIDE: usize = 256 * 1024;
 /// The most bytes that a manifest may have: about eight million files.
 const LONGEST: u64 = 1024 * 1024 * 1024;
-/// What a manifest is thought to hold in memory while it is fetched.
-const TYPICAL: u64 = 64 * 1024;
+/// What a manifest holds in memory while it is fetched, as JSON and decoded, by its bytes.
+const HELD: u64 = 3;
+/// What the least of them holds, and one whose size the list does not tell is thought to hold.
+const LEAST: u64 = 64 * 1024;
 
 /// Which of the manifests in a scope are wanted.
 #[derive(Debug, Clone, Default)]
@@ -105,40 +107,39 @@ pub async fn download_manifest(client: &Client, key: &str) -> Result<DownloadedM
     Ok(fetch(client, key.to_owned()).await?.0)
 }
 
-/// All these manifests, many at once, ordered as they are to be merged: by time, then by the time in the key,
-/// then by key.
-pub(crate) async fn download_manifests(
+/// All these manifests, many at once and in any order, each given to `take` with what it was marked with.
+pub(crate) async fn download_manifests<M: Send + 'static>(
     client: &Arc<Client>,
-    objects: Vec<ListedObject>,
+    objects: Vec<(M, ListedObject)>,
     concurrency: Concurrency,
     cancel: &CancellationToken,
     progress: &Progress,
-) -> Result<Vec<DownloadedManifest>> {
+    mut take: impl FnMut(M, DownloadedManifest) -> Result<()>,
+) -> Result<()> {
     let stop = cancel.child_token();
-    let mut manifests = Vec::with_capacity(objects.len());
     let mut failure = None;
     let work = Pace::new(concurrency).run(
         objects,
-        |_| TYPICAL,
+        |(_, object)| object.size.map_or(LEAST, |size| LEAST.max(size.saturating_mul(HELD))),
         || client.throttles(),
-        |object| {
+        |(mark, object)| {
             let (client, stop) = (client.clone(), stop.clone());
             async move {
                 let fetched = stop.run_until_cancelled(fetch(&client, object.key)).await;
                 match fetched.unwrap_or_else(|| Err(cancelled())) {
-                    Ok((manifest, bytes)) => Finished { bytes, value: Ok((manifest, object.last_modified)) },
+                    Ok((mut manifest, bytes)) => {
+                        let listed = object.last_modified;
+                        manifest.metadata.last_modified = manifest.metadata.last_modified.or(listed);
+                        Finished { bytes, value: Ok((mark, manifest)) }
+                    }
                     Err(error) => Finished { bytes: 0, value: Err(error) },
                 }
             }
         },
         |fetched| {
             progress.count_files(1);
-            match fetched {
-                Ok((mut manifest, listed)) => {
-                    manifest.metadata.last_modified = manifest.metadata.last_modified.or(listed);
-                    manifests.push(manifest);
-                    true
-                }
+            match fetched.and_then(|(mark, manifest)| take(mark, manifest)) {
+                Ok(()) => true,
                 Err(error) => {
                     // One manifest that is missing could be the one that wins: none is downloaded without it.
                     failure.get_or_insert(error);
@@ -152,10 +153,7 @@ pub(crate) async fn download_manifests(
     if cancel.is_cancelled() {
         return Err(cancelled());
     }
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    Ok(manifests)
+    failure.map_or(Ok(()), Err)
 }
 
 /// Once more from the beginning, if what was read is of no use any more.

@@ -10,7 +10,7 @@ fuzz_target!(|text: &str| {
     let (prefix, rest) = text.split_once('\n').unwrap_or(("", text));
     let objects: Vec<ListedObject> = rest
         .split('\n')
-        .map(|key| ListedObject { key: key.to_owned(), last_modified: Some(key.len() as i64) })
+        .map(|key| ListedObject { key: key.to_owned(), last_modified: Some(key.len() as i64), size: None })
         .collect();
     let all = filter_output_manifest_keys(&objects, false, Some(prefix));
     let latest = filter_output_manifest_keys(&objects, true, Some(prefix));

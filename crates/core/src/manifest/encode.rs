@@ -53,7 +53,7 @@ fn v2025_12(manifest: &Manifest, order: &[usize], out: &mut Json) {
     out.raw("{");
     out.key("dirs");
     out.raw("[");
-    for (position, (path, deleted)) in dirs.deleted.iter().enumerate() {
+    for (position, (path, deleted)) in dirs.all.iter().enumerate() {
         out.separate(position);
         out.raw(if *deleted { r#"{"delete":true,"# } else { "{" });
         out.key("name");
@@ -137,13 +137,14 @@ fn draft_file(manifest: &Manifest, index: usize, dirs: &Dirs<'_>, out: &mut Json
 
 /// All directories in code point order, parents that nobody named among them.
 struct Dirs<'a> {
-    deleted: BTreeMap<&'a [u8], bool>,
+    /// Each with whether a diff deletes it.
+    all: BTreeMap<&'a [u8], bool>,
     index: BTreeMap<&'a [u8], usize>,
 }
 
 impl<'a> Dirs<'a> {
     fn of(manifest: &'a Manifest) -> Self {
-        let mut deleted = BTreeMap::new();
+        let mut all = BTreeMap::new();
         let targets = manifest.files.iter().filter_map(|file| match file.content {
             ContentRecord::Symlink(target) => Some(manifest.wtf8(target)),
             _ => None,
@@ -152,15 +153,15 @@ impl<'a> Dirs<'a> {
         for mut path in manifest.files.iter().map(|file| manifest.wtf8(file.path)).chain(targets).chain(named)
         {
             while let Some((parent, _)) = split_last(path) {
-                if deleted.insert(parent, false).is_some() {
+                if all.insert(parent, false).is_some() {
                     break;
                 }
                 path = parent;
             }
         }
-        deleted.extend(manifest.dirs.iter().map(|dir| (manifest.wtf8(dir.path), dir.deleted)));
-        let index = deleted.keys().enumerate().map(|(index, path)| (*path, index)).collect();
-        Self { deleted, index }
+        all.extend(manifest.dirs.iter().map(|dir| (manifest.wtf8(dir.path), dir.deleted)));
+        let index = all.keys().enumerate().map(|(index, path)| (*path, index)).collect();
+        Self { all, index }
     }
 
     /// The name through its parent's index, where it has a parent.

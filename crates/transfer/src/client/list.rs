@@ -105,7 +105,7 @@ fn parse_page(xml: &[u8]) -> Option<Page> {
     let mut page = Page::default();
     let mut path: Vec<Vec<u8>> = Vec::new();
     let mut text = String::new();
-    let mut object = ListedObject { key: String::new(), last_modified: None };
+    let mut object = ListedObject::default();
     let (mut encoded, mut truncated, mut next, mut complete) = (false, false, None, false);
     loop {
         match reader.read_event().ok()? {
@@ -126,9 +126,9 @@ fn parse_page(xml: &[u8]) -> Option<Page> {
                     [_, b"NextContinuationToken"] => next = Some(std::mem::take(&mut text)),
                     [_, b"Contents", b"Key"] => object.key = std::mem::take(&mut text),
                     [_, b"Contents", b"LastModified"] => object.last_modified = parse_time(&text),
+                    [_, b"Contents", b"Size"] => object.size = text.parse().ok(),
                     [_, b"Contents"] => {
-                        let empty = ListedObject { key: String::new(), last_modified: None };
-                        page.objects.push(std::mem::replace(&mut object, empty));
+                        page.objects.push(std::mem::take(&mut object));
                     }
                     _ => {}
                 }
@@ -146,6 +146,8 @@ fn parse_page(xml: &[u8]) -> Option<Page> {
         for object in &mut page.objects {
             let spaced = object.key.replace('+', " ");
             object.key = percent_decode_str(&spaced).decode_utf8_lossy().into_owned();
+            // Decoding leaves up to as much room again, and a job may have a hundred thousand keys.
+            object.key.shrink_to_fit();
         }
     }
     if truncated && next.is_none() {
@@ -196,18 +198,15 @@ mod tests {
         let page = parse_page(
             b"<?xml version=\"1.0\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">\
               <IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>\
-              <Contents><Key>a+b/%C3%A9&amp;c</Key><LastModified>1970-01-02T00:00:00.000Z</LastModified>\
+              <Contents><Key>a+b/%C3%A9&amp;c</Key><LastModified>1970-01-02T00:00:00.000Z</LastModified><Size>7</Size>\
               <Owner><ID>x</ID></Owner></Contents>\
               <CommonPrefixes><Prefix>p</Prefix></CommonPrefixes>\
               <NextContinuationToken>t==</NextContinuationToken></ListBucketResult>",
         )
         .unwrap();
-        let object = ListedObject { key: "a b/\u{e9}&c".into(), last_modified: Some(86_400_000) };
-        assert_eq!(page.objects.len(), 1);
-        assert_eq!(
-            (&page.objects[0].key, page.objects[0].last_modified),
-            (&object.key, object.last_modified)
-        );
+        let object =
+            ListedObject { key: "a b/\u{e9}&c".into(), last_modified: Some(86_400_000), size: Some(7) };
+        assert_eq!(page.objects, [object]);
         assert_eq!(page.next.as_deref(), Some("t=="));
     }
 

@@ -3,6 +3,8 @@
 // Each test uses its own part.
 #![allow(dead_code)]
 
+pub mod child;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
