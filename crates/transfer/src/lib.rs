@@ -19,6 +19,7 @@ pub use client::{
 };
 pub use download::{
     Concurrency, ConflictResolution, DownloadOptions, DownloadReport, FileFailure, RunControl, Verify,
+    flush_files,
 };
 pub use job::{
     DownloadResult, JobDownloadResult, JobInfo, JobOutputsOptions, MultiJobDownloadResult,

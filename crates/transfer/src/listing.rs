@@ -59,7 +59,7 @@ pub(crate) async fn list_all(
                 false
             }
         };
-        Pace::new(concurrency).run(stretches, |_| PAGE, || client.throttles(), list, take).await;
+        Pace::new(concurrency).run(stretches, |_| PAGE, || client.throttles(), list, take).await?;
         if let Some(error) = failure {
             return Err(error);
         }

@@ -149,7 +149,7 @@ pub(crate) async fn download_manifests<M: Send + 'static>(
             }
         },
     );
-    progress.during(work, |_| String::new()).await;
+    progress.during(work, |_| String::new()).await?;
     if cancel.is_cancelled() {
         return Err(cancelled());
     }

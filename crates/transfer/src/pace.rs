@@ -1,10 +1,15 @@
 //! Runs many jobs at once: as many as measurably help, within a bound of memory and of open files.
 
 use std::future::Future;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rusty_attachments_core::Result;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::blocking::lost;
 use crate::download::Concurrency;
 
 /// What the bodies of all jobs under way may hold together. Connections and the allocator take as much again.
@@ -20,6 +25,33 @@ const SHORTEST_ROUND: Duration = Duration::from_millis(25);
 const LONGEST_ROUND: Duration = Duration::from_secs(1);
 /// Rounds at one width before it is tried again whether more helps.
 const PATIENCE: u32 = 16;
+
+/// What all runs of the process have for their jobs together: each job has a connection and a file open.
+static JOBS: LazyLock<Option<Semaphore>> = LazyLock::new(|| open_files_allowed().map(Semaphore::new));
+/// How many runs there are at the moment.
+static RUNS: AtomicUsize = AtomicUsize::new(0);
+
+/// One of the runs that share the process's descriptors.
+struct Share;
+
+impl Share {
+    fn new() -> Self {
+        RUNS.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+
+    /// How many jobs a run may have: connections outlast their jobs, so no run may take all of them in turn.
+    fn most(&self) -> usize {
+        let runs = RUNS.load(Ordering::Relaxed).max(1);
+        open_files_allowed().map_or(MOST, |files| (files / runs).clamp(1, MOST))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        RUNS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// What a finished job gives back.
 pub(crate) struct Finished<T> {
@@ -79,6 +111,9 @@ impl Pace {
     ///
     /// `memory` tells how many bytes a job may hold; `throttles`, how often the service has asked so far for a
     /// slower pace.
+    ///
+    /// # Errors
+    /// A job that broke down ends the run: nobody knows what became of its files.
     pub(crate) async fn run<J, T, F>(
         mut self,
         jobs: impl IntoIterator<Item = J>,
@@ -86,16 +121,19 @@ impl Pace {
         throttles: impl Fn() -> u64,
         start: impl Fn(J) -> F,
         mut done: impl FnMut(T) -> bool,
-    ) where
+    ) -> Result<()>
+    where
         T: Send + 'static,
         F: Future<Output = Finished<T>> + Send + 'static,
     {
         let mut jobs = jobs.into_iter().peekable();
         let mut running = JoinSet::new();
         let (mut held, mut going_on) = (0, true);
+        let share = Share::new();
         self.throttles_seen = throttles();
         loop {
-            while going_on && running.len() < self.limit {
+            let limit = self.limit.min(share.most());
+            while going_on && running.len() < limit {
                 let Some(need) = jobs.peek().map(&memory) else { break };
                 if held + need > MEMORY && !running.is_empty() {
                     break;
@@ -103,21 +141,24 @@ impl Pace {
                 let Some(job) = jobs.next() else { break };
                 held += need;
                 let job = start(job);
-                running.spawn(async move { (need, job.await) });
+                running.spawn(async move {
+                    // Nobody closes it: an error is never met.
+                    let _permit = match &*JOBS {
+                        Some(jobs) => jobs.acquire().await.ok(),
+                        None => None,
+                    };
+                    (need, job.await)
+                });
             }
-            self.round.full |= running.len() >= self.limit;
+            self.round.full |= running.len() >= limit;
             match running.join_next().await {
                 Some(Ok((need, finished))) => {
                     held -= need;
                     self.learn(finished.bytes, throttles());
                     going_on &= done(finished.value);
                 }
-                Some(Err(failed)) => match failed.try_into_panic() {
-                    Ok(panic) => std::panic::resume_unwind(panic),
-                    // The runtime is being shut down, and with it this run.
-                    Err(_) => return,
-                },
-                None => return,
+                Some(Err(error)) => return Err(lost(error)),
+                None => return Ok(()),
             }
         }
     }
@@ -171,11 +212,12 @@ impl Pace {
     }
 }
 
-/// Each job has a connection and a file open; some are left to the rest of the process.
+/// Jobs that the process has descriptors for; some are left to the rest of the process.
 #[cfg(unix)]
 fn open_files_allowed() -> Option<usize> {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
-    Some((usize::try_from(limit).ok()?.saturating_sub(64) / 2).max(1))
+    let jobs = (usize::try_from(limit).ok()?.saturating_sub(64) / 2).max(1);
+    Some(jobs.min(Semaphore::MAX_PERMITS))
 }
 
 #[cfg(not(unix))]
@@ -251,7 +293,8 @@ mod tests {
                     true
                 },
             )
-            .await;
+            .await
+            .unwrap();
         assert_eq!((done.get(), most.load(Ordering::SeqCst)), (20, 3));
     }
 
@@ -269,7 +312,8 @@ mod tests {
                     true
                 },
             )
-            .await;
+            .await
+            .unwrap();
         assert_eq!(seen.get(), 2);
     }
 
@@ -287,7 +331,18 @@ mod tests {
                     seen.get() < 5
                 },
             )
-            .await;
+            .await
+            .unwrap();
         assert_eq!(seen.get(), 5);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_breaks_down_is_an_error() {
+        let job = |number| async move {
+            assert_ne!(number, 7, "a bad job");
+            Finished { bytes: 0, value: () }
+        };
+        let run = Pace::new(Concurrency::Fixed(2)).run(0..20, |_| 1, || 0, job, |()| true);
+        assert!(run.await.unwrap_err().message.contains("a bad job"));
     }
 }

@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::child::Child;
 use common::Scene;
+use common::child::Child;
 use serde_json::json;
 
 const MIB: u64 = 1024 * 1024;

@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use rusty_attachments_core::{PlannedFile, Result};
+use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::cancelled;
 use super::content::hex;
 use super::disk::DiskContext;
 use super::file::TempFile;
@@ -26,6 +28,7 @@ pub(crate) struct Assembly {
     lasting: bool,
     whole: Vec<AtomicBool>,
     hashing: Mutex<Hashing>,
+    cancel: CancellationToken,
 }
 
 /// How far the hash has come.
@@ -41,7 +44,11 @@ struct Hashing {
 
 impl Assembly {
     /// Opens the temporary file of a target whose directory is there, where an earlier run stopped if there was one.
-    pub(crate) fn open(file: &PlannedFile<'_>, layout: Arc<Layout>) -> Result<Self> {
+    pub(crate) fn open(
+        file: &PlannedFile<'_>,
+        layout: Arc<Layout>,
+        cancel: CancellationToken,
+    ) -> Result<Self> {
         let target = PathBuf::from(file.local_path);
         let earlier = if layout.is_large() { partial::open(file, &layout)? } else { None };
         let lasting = earlier.is_some();
@@ -49,13 +56,12 @@ impl Assembly {
             Some((temp, whole)) => (temp, whole.into_iter().map(AtomicBool::new).collect()),
             None => {
                 let temp = TempFile::create(&target, file.runnable)?;
-                temp.file().set_len(layout.size).at("write", &target)?;
                 (temp, layout.ranges.iter().map(|_| AtomicBool::new(false)).collect())
             }
         };
         let proven = vec![None; layout.parts.len()];
         let hashing = Mutex::new(Hashing { at: 0, range: 0, hasher: Xxh3::new(), proven });
-        Ok(Self { temp, target, layout, lasting, whole, hashing })
+        Ok(Self { temp, target, layout, lasting, whole, hashing, cancel })
     }
 
     pub(crate) fn is_whole(&self, range: usize) -> bool {
@@ -124,10 +130,15 @@ impl Assembly {
         ranges.filter(move |(_, range)| range.part == part).map(|(number, _)| number)
     }
 
-    /// Leaves nothing in the file but its content.
+    /// Leaves nothing in the file but its content, which is on the disk itself where its end may have come there
+    /// before its beginning: a power loss would otherwise leave a file of the right size with holes in it, and the
+    /// next run would skip that. A file that grew from its beginning has the wrong size then.
     pub(crate) fn complete(&self) -> Result<()> {
         if self.lasting {
             self.temp.file().set_len(self.layout.size).at("write", &self.target)?;
+        }
+        if self.lasting || self.layout.ranges.len() > 1 {
+            self.temp.file().sync_data().at("flush", &self.target)?;
         }
         Ok(())
     }
@@ -171,6 +182,9 @@ impl Assembly {
         let most = usize::try_from(end - hashing.at).unwrap_or(usize::MAX).min(BUFFER);
         let mut buffer = vec![0; most];
         while hashing.at < end {
+            if self.cancel.is_cancelled() {
+                return Err(cancelled());
+            }
             let count = usize::try_from(end - hashing.at).unwrap_or(usize::MAX).min(BUFFER);
             read_at(self.temp.file(), &mut buffer[..count], hashing.at).at("read back", &self.target)?;
             self.hash(hashing, &buffer[..count]);

@@ -3,22 +3,17 @@
 use std::fs::{self, File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
-use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile};
-use tokio::task::JoinSet;
+use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::content::{has_parts, parts};
 use super::disk::path_error;
 use super::file::{numbered, set_mtime};
-use super::{ConflictResolution, DownloadOptions, Verify};
+use super::{ConflictResolution, DownloadOptions, Verify, cancelled};
+use crate::blocking::spread;
 
-/// Files that one thread looks at before it takes more.
-const BATCH: usize = 256;
-/// On a network's disk each look waits; on a local one more threads than cores bring nothing.
-const THREADS: usize = 8;
 /// What the reference's times lose on their way through a floating point number.
 const TOLERANCE_NANOS: i128 = 1_000;
 
@@ -28,7 +23,8 @@ pub(crate) enum Decision {
     /// It is there.
     Skip,
     Fetch,
-    Fail(Error),
+    /// Boxed, since a plan may have millions of files and few that fail.
+    Fail(Box<Error>),
 }
 
 /// Decides about every file of the plan; in the plan's order. Files after a cancellation are left out.
@@ -36,85 +32,52 @@ pub(crate) async fn decide_all(
     plan: &Arc<DownloadPlan>,
     options: &DownloadOptions,
     cancel: &CancellationToken,
-) -> Vec<(u32, Decision)> {
+) -> Result<Vec<(u32, Decision)>> {
     let count = plan.file_count();
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut threads = JoinSet::new();
-    for _ in 0..THREADS.min(count.div_ceil(BATCH)) {
-        let (plan, next, cancel) = (plan.clone(), next.clone(), cancel.clone());
-        let options = options.clone();
-        threads.spawn_blocking(move || {
-            let mut decided = Vec::new();
-            loop {
-                let start = next.fetch_add(BATCH, Ordering::Relaxed);
-                if start >= count {
-                    return decided;
-                }
-                for index in start..count.min(start + BATCH) {
-                    if cancel.is_cancelled() {
-                        return decided;
-                    }
-                    decided.push((index as u32, decide(&plan.file(index), &options)));
-                }
-            }
-        });
-    }
-    let mut decided = Vec::with_capacity(count);
-    while let Some(joined) = threads.join_next().await {
-        match joined {
-            Ok(some) => decided.extend(some),
-            // A thread that is lost takes its files along: nobody must think that they were decided.
-            Err(lost) => match lost.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return decided,
-            },
-        }
-    }
-    decided.sort_unstable_by_key(|&(index, _)| index);
-    decided
+    let (plan, options, stop) = (plan.clone(), options.clone(), cancel.clone());
+    let decide = move |index: usize| {
+        let file = plan.file(index);
+        decide(&file, &options, &stop).unwrap_or_else(|error| Decision::Fail(Box::new(error)))
+    };
+    spread(count, cancel, decide).await
 }
 
-fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Decision {
+fn decide(file: &PlannedFile<'_>, options: &DownloadOptions, cancel: &CancellationToken) -> Result<Decision> {
     let target = Path::new(file.local_path);
     if let Some(hazard) = file.hazard {
         let hazard_code = serde_json::to_value(hazard.code).unwrap_or_default();
-        return Decision::Fail(
-            path_error(ErrorCode::Io, hazard.message.clone(), target).with("hazard", hazard_code),
-        );
+        return Err(path_error(ErrorCode::Io, hazard.message.clone(), target).with("hazard", hazard_code));
     }
     let Some(parts) = parts(file) else { return super::link::decide(file, options) };
     if parts.is_empty() {
         let message = format!("The manifest says nothing about the content of {}.", file.path);
-        return Decision::Fail(path_error(ErrorCode::InvalidManifest, message, target));
+        return Err(path_error(ErrorCode::InvalidManifest, message, target));
     }
     // A target that cannot be looked at is not there, or making it will tell why.
     let Ok(metadata) = fs::metadata(target) else {
         let dangling = fs::symlink_metadata(target).is_ok();
-        return if dangling && options.conflict_resolution == ConflictResolution::Skip {
-            Decision::Skip
-        } else {
-            Decision::Fetch
-        };
+        let stays = dangling && options.conflict_resolution == ConflictResolution::Skip;
+        return Ok(if stays { Decision::Skip } else { Decision::Fetch });
     };
     if metadata.is_dir() {
         let message = format!("{} is a directory where the file must be: move it away.", target.display());
-        return Decision::Fail(path_error(ErrorCode::Io, message, target));
+        return Err(path_error(ErrorCode::Io, message, target));
     }
-    if is_unchanged(file, target, &metadata, options) {
-        return Decision::Skip;
+    if is_unchanged(file, target, &metadata, options, cancel)? {
+        return Ok(Decision::Skip);
     }
     match options.conflict_resolution {
-        ConflictResolution::Skip => Decision::Skip,
-        ConflictResolution::Overwrite => Decision::Fetch,
-        ConflictResolution::CreateCopy => {
-            let mut copies = (0..).map(|number| numbered(target, number));
-            let is_copied = copies
-                .by_ref()
-                .map_while(|candidate| Some((fs::metadata(&candidate).ok()?, candidate)))
-                .any(|(metadata, candidate)| is_same(file, &candidate, &metadata));
-            if is_copied { Decision::Skip } else { Decision::Fetch }
+        ConflictResolution::Skip => return Ok(Decision::Skip),
+        ConflictResolution::Overwrite => return Ok(Decision::Fetch),
+        ConflictResolution::CreateCopy => {}
+    }
+    for candidate in (0..).map(|number| numbered(target, number)) {
+        let Ok(metadata) = fs::metadata(&candidate) else { break };
+        if is_same(file, &candidate, &metadata, cancel)? {
+            return Ok(Decision::Skip);
         }
     }
+    Ok(Decision::Fetch)
 }
 
 fn is_unchanged(
@@ -122,27 +85,34 @@ fn is_unchanged(
     target: &Path,
     metadata: &Metadata,
     options: &DownloadOptions,
-) -> bool {
+    cancel: &CancellationToken,
+) -> Result<bool> {
     let same_time = file.mtime.is_some_and(|mtime| has_mtime(metadata, mtime));
     match options.verify {
-        Verify::Size => file.size == Some(metadata.len()) && same_time,
+        Verify::Size => Ok(file.size == Some(metadata.len()) && same_time),
         Verify::Hash => {
-            let same = is_same(file, target, metadata);
+            let same = is_same(file, target, metadata, cancel)?;
             // A dry run changes nothing, and what is behind a link is somebody else's.
             let is_plain = fs::symlink_metadata(target).is_ok_and(|metadata| metadata.is_file());
             if same && !same_time && is_plain && !options.dry_run {
                 restore_mtime(file, target);
             }
-            same
+            Ok(same)
         }
     }
 }
 
 /// Whether what is at `path` has the file's content.
-pub(crate) fn is_same(file: &PlannedFile<'_>, path: &Path, metadata: &Metadata) -> bool {
+pub(crate) fn is_same(
+    file: &PlannedFile<'_>,
+    path: &Path,
+    metadata: &Metadata,
+    cancel: &CancellationToken,
+) -> Result<bool> {
     let fits = metadata.is_file() && file.size.is_none_or(|size| size == metadata.len());
     // What cannot be read is not known to be the same.
-    fits && parts(file).is_some_and(|parts| has_parts(path, &parts).unwrap_or(false))
+    let same = fits && parts(file).is_some_and(|parts| has_parts(path, &parts, cancel).unwrap_or(false));
+    if cancel.is_cancelled() { Err(cancelled()) } else { Ok(same) }
 }
 
 /// The content is right: only a time is missing for the next run to see that without reading.

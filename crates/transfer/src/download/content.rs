@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use rusty_attachments_core::{Content, PlannedFile};
+use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
 const BUFFER: usize = 256 * 1024;
@@ -38,8 +39,8 @@ pub(crate) fn hex(hasher: &Xxh3) -> String {
     format!("{:032x}", hasher.digest128())
 }
 
-/// Whether the file at `path` has exactly these parts.
-pub(crate) fn has_parts(path: &Path, parts: &[Part]) -> io::Result<bool> {
+/// Whether the file at `path` has exactly these parts. Who is cancelled never knows.
+pub(crate) fn has_parts(path: &Path, parts: &[Part], cancel: &CancellationToken) -> io::Result<bool> {
     let mut file = File::open(path)?;
     let mut buffer = vec![0; BUFFER];
     for (number, part) in parts.iter().enumerate() {
@@ -48,6 +49,9 @@ pub(crate) fn has_parts(path: &Path, parts: &[Part]) -> io::Result<bool> {
         let mut left = if is_last { u64::MAX } else { part.size };
         let mut hasher = Xxh3::new();
         while left > 0 {
+            if cancel.is_cancelled() {
+                return Ok(false);
+            }
             let most = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
             match file.read(&mut buffer[..most]) {
                 Ok(0) => break,

@@ -6,28 +6,34 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use rusty_attachments_core::{ErrorCode, PlannedDeletion, Result};
+use tokio_util::sync::CancellationToken;
 
 use super::FileFailure;
 use super::directory::Directories;
 use super::disk::{DiskContext, path_error};
 
-/// Deletes, and tells what could not be.
-pub(crate) fn apply(deletions: &[PlannedDeletion], directories: &Directories) -> Vec<FileFailure> {
+/// Deletes, and gives what could not be to `failed`, whose `false` ends it.
+pub(crate) fn apply(
+    deletions: &[PlannedDeletion],
+    directories: &Directories,
+    cancel: &CancellationToken,
+    mut failed: impl FnMut(FileFailure) -> bool,
+) {
     let mut deletions: Vec<_> = deletions.iter().collect();
     // The deepest directories first: they are what keeps those above them from being empty.
     deletions.sort_by_key(|deletion| {
         (deletion.is_directory, Reverse(Path::new(&deletion.local_path).components().count()))
     });
-    let failed =
-        deletions.into_iter().filter_map(|deletion| Some((deletion, delete(deletion, directories).err()?)));
-    failed
-        .map(|(deletion, error)| FileFailure {
-            path: deletion.local_path.clone(),
-            local_path: deletion.local_path.clone(),
-            job_id: None,
-            error,
-        })
-        .collect()
+    for deletion in deletions {
+        if cancel.is_cancelled() {
+            return;
+        }
+        let Err(error) = delete(deletion, directories) else { continue };
+        let path = deletion.local_path.clone();
+        if !failed(FileFailure { local_path: path.clone(), path, job_id: None, error }) {
+            return;
+        }
+    }
 }
 
 fn delete(deletion: &PlannedDeletion, directories: &Directories) -> Result<()> {

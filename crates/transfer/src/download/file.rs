@@ -26,7 +26,7 @@ pub(crate) enum Placement<'a> {
     /// What is there is replaced.
     Replace,
     /// What is there stays; the first free `name (n).ext` is taken, unless what is there passes as the same.
-    Beside(&'a dyn Fn(&Path) -> bool),
+    Beside(&'a dyn Fn(&Path) -> Result<bool>),
 }
 
 /// A file that is not at its place yet, and goes away if it never gets there.
@@ -79,7 +79,7 @@ impl TempFile {
                         Err(error) if error.kind() != ErrorKind::AlreadyExists || number == MOST_COPIES => {
                             return Err(disk_error("place", &candidate, error));
                         }
-                        Err(_) if is_same(&candidate) => return Ok(false),
+                        Err(_) if is_same(&candidate)? => return Ok(false),
                         Err(_) => number += 1,
                     }
                 }
@@ -147,14 +147,22 @@ pub(crate) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     match fs::hard_link(from, to) {
-        Ok(()) => fs::remove_file(from),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
-        // File systems without hard links: an empty file holds the name until the rename replaces it.
-        Err(_) => {
-            OpenOptions::new().write(true).create_new(true).open(to)?;
-            fs::rename(from, to)
+        Ok(()) => {
+            // The file has its place: that its first name stays until it is swept takes nothing from that.
+            let _ = fs::remove_file(from);
+            Ok(())
         }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+        Err(_) => rename_held(from, to),
     }
+}
+
+/// The same for file systems without hard links: an empty file holds the name until the rename replaces it.
+fn rename_held(from: &Path, to: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).open(to)?;
+    fs::rename(from, to).inspect_err(|_| {
+        let _ = fs::remove_file(to);
+    })
 }
 
 /// A name in the target's directory that is ours to see, and tells which process of which system made it.
@@ -335,12 +343,25 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_was_held_is_given_back_where_the_file_cannot_have_it() {
+        let home = home("held");
+        let (from, to) = (home.join("from"), home.join("to"));
+        assert_eq!(rename_held(&from, &to).unwrap_err().kind(), ErrorKind::NotFound);
+        assert!(!to.exists(), "an empty file would pass as content");
+        fs::write(&from, "new").unwrap();
+        rename_held(&from, &to).unwrap();
+        assert_eq!(rename_held(&from, &to).unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&to).unwrap(), b"new");
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
     fn what_passes_as_the_same_is_not_placed_twice() {
         let home = home("same");
         let target = home.join("a");
         fs::write(&target, "same").unwrap();
         let placed =
-            TempFile::create(&target, false).unwrap().place(&target, None, &Placement::Beside(&|_| true));
+            TempFile::create(&target, false).unwrap().place(&target, None, &Placement::Beside(&|_| Ok(true)));
         assert!(!placed.unwrap());
         assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
         fs::remove_dir_all(home).unwrap();

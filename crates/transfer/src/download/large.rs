@@ -271,7 +271,8 @@ fn open_first(run: &Run, files: &[u32], layout: &Arc<Layout>) -> Opened {
     let mut failed = Vec::new();
     for &index in files {
         let file = run.file(index);
-        let opened = object::prepare(run, &file).and_then(|()| Assembly::open(&file, layout.clone()));
+        let opened = object::prepare(run, &file)
+            .and_then(|()| Assembly::open(&file, layout.clone(), run.cancel.clone()));
         match opened {
             Ok(assembly) => return Opened { failed, assembly: Some((index, Arc::new(assembly))) },
             Err(error) => failed.push((index, Err(error))),

@@ -13,14 +13,11 @@ use super::file::{numbered, rename_new, temporary_name};
 use super::{ConflictResolution, DownloadOptions};
 
 /// What is to be done about a link.
-pub(crate) fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Decision {
+pub(crate) fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Result<Decision> {
     let link = Path::new(file.local_path);
-    let text = match text(file) {
-        Ok(text) => text,
-        Err(error) => return Decision::Fail(error),
-    };
+    let text = text(file)?;
     if fs::read_link(link).is_ok_and(|there| there == text) {
-        return Decision::Skip;
+        return Ok(Decision::Skip);
     }
     let mut copies = (1..).map(|number| numbered(link, number));
     let is_copied = options.conflict_resolution == ConflictResolution::CreateCopy
@@ -28,15 +25,8 @@ pub(crate) fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Decis
             .by_ref()
             .take_while(|copy| fs::symlink_metadata(copy).is_ok())
             .any(|copy| fs::read_link(copy).is_ok_and(|there| there == text));
-    if is_copied {
-        return Decision::Skip;
-    }
-    let taken = fs::symlink_metadata(link).is_ok();
-    if taken && options.conflict_resolution == ConflictResolution::Skip {
-        Decision::Skip
-    } else {
-        Decision::Fetch
-    }
+    let stays = options.conflict_resolution == ConflictResolution::Skip && fs::symlink_metadata(link).is_ok();
+    Ok(if is_copied || stays { Decision::Skip } else { Decision::Fetch })
 }
 
 /// Makes the link.

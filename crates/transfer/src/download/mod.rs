@@ -6,6 +6,7 @@ mod content;
 mod deletion;
 mod directory;
 mod disk;
+mod durable;
 mod file;
 mod large;
 mod layout;
@@ -25,6 +26,7 @@ use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+pub use self::durable::flush_files;
 pub use self::options::{Concurrency, ConflictResolution, DownloadOptions, RunControl, Verify};
 
 use self::check::{Decision, decide_all};
@@ -166,7 +168,7 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
     let plan = &run.plan;
     let (files, bytes) = (plan.file_count() as u64, plan.total_size());
     run.progress.begin(Phase::Planning, files, bytes);
-    let decisions = decide_all(plan, &run.options, &run.cancel).await;
+    let decisions = decide_all(plan, &run.options, &run.cancel).await?;
     run.progress.begin(Phase::Downloading, files, bytes);
     let wanted = tally.decide(decisions);
     if run.cancel.is_cancelled() || run.options.dry_run {
@@ -174,7 +176,7 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
     }
     let wanted = {
         let run = run.clone();
-        let checked = move || space::check(&run.plan, &wanted, &run.options).map(|()| wanted);
+        let checked = move || space::check(&run.plan, &wanted, &run.options, &run.cancel).map(|()| wanted);
         blocking(checked).await??
     };
     let (links, wanted): (Vec<u32>, Vec<u32>) =
@@ -187,12 +189,21 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
             |job| job.run(run.clone()),
             |outcomes| tally.record(&outcomes),
         )
-        .await;
+        .await?;
     if run.options.apply_deletions && !run.cancel.is_cancelled() {
         let run = run.clone();
-        let failed = blocking(move || deletion::apply(run.plan.deletions(), &run.directories)).await?;
-        let last = plan.file_count() as u32;
-        tally.report.failures.extend(failed.into_iter().map(|failure| (last, failure)));
+        let delete = move || {
+            let mut failures = Vec::new();
+            deletion::apply(run.plan.deletions(), &run.directories, &run.cancel, |failure| {
+                failures.push(failure);
+                !run.options.fail_fast
+            });
+            failures
+        };
+        for failure in blocking(delete).await? {
+            // Behind the files of the plan, of which it is none.
+            tally.fail_as(plan.file_count() as u32, failure);
+        }
     }
     // Links come last, so that nothing is ever written or deleted through them.
     if !links.is_empty() && !run.cancel.is_cancelled() {
@@ -201,7 +212,7 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
             let make = |&index: &u32| {
                 (index, link::make(&run.file(index), &run.options, &run.directories).map(|()| true))
             };
-            links.iter().map(make).collect::<Vec<Outcome>>()
+            links.iter().take_while(|_| !run.cancel.is_cancelled()).map(make).collect::<Vec<Outcome>>()
         };
         tally.record(&blocking(make).await?);
     }
@@ -242,7 +253,7 @@ impl<'a> Tally<'a> {
                     self.skip(index);
                     self.run.progress.count_bytes(self.size(index) as i64);
                 }
-                Decision::Fail(error) => self.fail(index, error),
+                Decision::Fail(error) => self.fail(index, *error),
             }
         }
         wanted
@@ -278,16 +289,6 @@ impl<'a> Tally<'a> {
     }
 
     fn fail(&mut self, index: u32, error: Error) {
-        if self.fatal.is_some() {
-            // What is cut short by the first failure says nothing new.
-            return;
-        }
-        if self.run.options.fail_fast || concerns_all(&error) {
-            let _ = self.run.ended_by.set(error.code);
-            self.run.cancel.cancel();
-            self.fatal = Some(error);
-            return;
-        }
         let file = self.run.file(index);
         let failure = FileFailure {
             path: file.path.to_owned(),
@@ -295,8 +296,23 @@ impl<'a> Tally<'a> {
             job_id: file.job_id.map(str::to_owned),
             error,
         };
-        self.report.stats.files_failed += 1;
         self.run.progress.count_files(1);
+        self.fail_as(index, failure);
+    }
+
+    fn fail_as(&mut self, index: u32, failure: FileFailure) {
+        let error = &failure.error;
+        if self.fatal.is_some() {
+            // What is cut short by the first failure says nothing new.
+            return;
+        }
+        if self.run.options.fail_fast || concerns_all(error) {
+            let _ = self.run.ended_by.set(error.code);
+            self.run.cancel.cancel();
+            self.fatal = Some(failure.error);
+            return;
+        }
+        self.report.stats.files_failed += 1;
         self.report.failures.push((index, failure));
     }
 

@@ -1,7 +1,7 @@
 //! Fetches small content in one go, proves it and puts it to all its places.
 
 use std::fs;
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use crate::pace::Finished;
 pub(crate) const SMALL: u64 = 256 * 1024;
 /// How often content is fetched that does not have its hash.
 pub(crate) const TRIES: u32 = 2;
+/// Bytes of a file that are copied between two looks at whether the run goes on.
+const COPIED: u64 = 4 * 1024 * 1024;
 /// How often an object is begun again that changed while it was read.
 pub(crate) const RESTARTS: u32 = 2;
 
@@ -142,8 +144,11 @@ pub(crate) fn place(run: &Run, temp: &TempFile, file: &PlannedFile<'_>) -> Resul
     if run.cancel.is_cancelled() {
         return Err(cancelled());
     }
-    let is_there = |path: &Path| fs::metadata(path).is_ok_and(|metadata| is_same(file, path, &metadata));
-    let is_kept = |_: &Path| true;
+    let is_there = |path: &Path| match fs::metadata(path) {
+        Ok(metadata) => is_same(file, path, &metadata, &run.cancel),
+        Err(_) => Ok(false),
+    };
+    let is_kept = |_: &Path| Ok(true);
     let how = match run.options.conflict_resolution {
         ConflictResolution::Overwrite => Placement::Replace,
         ConflictResolution::CreateCopy => Placement::Beside(&is_there),
@@ -158,7 +163,12 @@ pub(crate) fn copy(run: &Run, from: &TempFile, index: u32) -> Result<bool> {
     let target = Path::new(file.local_path);
     let temp = create(run, &file)?;
     from.file().seek(SeekFrom::Start(0)).at("read back for", target)?;
-    io::copy(&mut from.file(), &mut temp.file()).at("write", target)?;
+    while !run.cancel.is_cancelled() {
+        let copied = io::copy(&mut from.file().take(COPIED), &mut temp.file()).at("write", target)?;
+        if copied == 0 {
+            break;
+        }
+    }
     place(run, &temp, &file)
 }
 

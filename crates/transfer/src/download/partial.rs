@@ -1,8 +1,9 @@
 //! The temporary file of a large file, which a later run finds again and continues.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use rusty_attachments_core::{PlannedFile, Result};
 use xxhash_rust::xxh3::Xxh3;
@@ -20,9 +21,17 @@ pub(crate) fn open(file: &PlannedFile<'_>, layout: &Layout) -> Result<Option<(Te
     let path = target.with_file_name(lasting_name(target, identity(file, &layout.parts)));
     let mut options = writing(file.runnable);
     let Ok(opened) = without_following(options.create(true)).open(&path) else { return Ok(None) };
-    // The lock lasts as long as the file is open; a file system without locks has no such files.
-    if opened.try_lock().is_err() || !is_ours(&opened, &path) {
-        return Ok(None);
+    // The lock lasts as long as the file is open.
+    match opened.try_lock() {
+        Ok(()) if is_ours(&opened, &path) => {}
+        Ok(()) | Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(_)) => {
+            // A file system without locks has no such files, since nobody could tell who writes to one.
+            if is_ours(&opened, &path) {
+                let _ = fs::remove_file(&path);
+            }
+            return Ok(None);
+        }
     }
     let temp = TempFile::of(path, opened);
     let whole = prepare(temp.file(), layout).at("write", target)?;
@@ -44,11 +53,26 @@ fn identity(file: &PlannedFile<'_>, parts: &[Part]) -> u128 {
     hasher.update(name.as_encoded_bytes());
     hasher.update(&[0, u8::from(file.runnable)]);
     hasher.update(&RANGE.to_le_bytes());
+    hasher.update(host());
     for part in parts {
         hasher.update(part.hash.as_bytes());
         hasher.update(&part.size.to_le_bytes());
     }
     hasher.digest128()
+}
+
+/// Names this machine. A lock on a shared disk may hold between the processes of one machine alone, so machines do
+/// not share such files.
+fn host() -> &'static [u8] {
+    static HOST: OnceLock<Vec<u8>> = OnceLock::new();
+    HOST.get_or_init(|| {
+        #[cfg(unix)]
+        let name = rustix::system::uname().nodename().to_bytes().to_vec();
+        #[cfg(not(unix))]
+        let name = std::env::var("COMPUTERNAME").unwrap_or_default().into_bytes();
+        let id = fs::read("/etc/machine-id").unwrap_or_default();
+        [name, vec![0], id].concat()
+    })
 }
 
 fn prepare(file: &File, layout: &Layout) -> io::Result<Vec<bool>> {
@@ -108,12 +132,12 @@ fn is_ours(file: &File, path: &Path) -> bool {
 }
 
 #[cfg(unix)]
-fn on_disk(metadata: &fs::Metadata) -> u64 {
+pub(crate) fn on_disk(metadata: &fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt;
     metadata.blocks() * 512
 }
 
 #[cfg(windows)]
-fn on_disk(metadata: &fs::Metadata) -> u64 {
+pub(crate) fn on_disk(metadata: &fs::Metadata) -> u64 {
     metadata.len()
 }

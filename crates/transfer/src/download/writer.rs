@@ -7,7 +7,7 @@ use rusty_attachments_core::Result;
 use tokio::task::JoinHandle;
 
 use super::assembly::Assembly;
-use super::cancelled;
+use crate::blocking::lost;
 
 /// What is gathered before it is written.
 pub(crate) const PIECE: usize = 512 * 1024;
@@ -50,7 +50,7 @@ impl Writer {
     /// Waits for the disk. Even who gives up does, so that nothing is written any more when a run ends.
     pub(crate) async fn idle(&mut self) -> Result<()> {
         match self.busy.take() {
-            Some(busy) => busy.await.map_err(|_| cancelled())?,
+            Some(busy) => busy.await.map_err(lost)?,
             None => Ok(()),
         }
     }
