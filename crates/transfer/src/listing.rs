@@ -22,6 +22,8 @@ struct Stretch {
     /// The number of the list.
     list: usize,
     since: Since,
+    /// The last key that is listed, where a token leads on from there.
+    listed: Option<String>,
     /// The last key that may belong to it; the next stretch begins after that.
     up_to: Option<String>,
 }
@@ -36,7 +38,7 @@ pub(crate) async fn list_all(
     concurrency: Concurrency,
 ) -> Result<Vec<Vec<ListedObject>>> {
     let mut found: Vec<Vec<ListedObject>> = prefixes.iter().map(|_| Vec::new()).collect();
-    let whole = |list| Stretch { list, since: Since::Start, up_to: None };
+    let whole = |list| Stretch { list, since: Since::Start, listed: None, up_to: None };
     let mut stretches: Vec<Stretch> = (0..prefixes.len()).map(whole).collect();
     let prefixes: Arc<[String]> = prefixes.into();
     while !stretches.is_empty() {
@@ -83,6 +85,11 @@ async fn list_some(
         // Directory buckets have no order, so nothing tells where their lists could be split.
         return Ok((client.list(prefix).await?, Vec::new()));
     }
+    let first = page.objects.first().map(|object| &object.key);
+    if first.zip(stretch.listed.as_ref()).is_some_and(|(first, listed)| first <= listed) {
+        // Tokens that lead back would be followed for ever.
+        return Err(client.unreadable(prefix));
+    }
     let left = rest(stretch, &page);
     let belongs = |key: &str| {
         stretch.up_to.as_deref().is_none_or(|last| key <= last)
@@ -96,20 +103,27 @@ async fn list_some(
 fn rest(stretch: &Stretch, page: &Page) -> Vec<Stretch> {
     let Some(token) = page.next.as_ref() else { return Vec::new() };
     let (first, last) = match page.objects.as_slice() {
+        [] => ("", ""),
+        [one] => (one.key.as_str(), one.key.as_str()),
         [first, .., last] => (first.key.as_str(), last.key.as_str()),
-        _ => ("", ""),
     };
     if stretch.up_to.as_deref().is_some_and(|up_to| last >= up_to) {
         return Vec::new();
     }
     let mut since = Since::Token(token.clone());
+    let mut listed = if last.is_empty() { stretch.listed.clone() } else { Some(last.to_owned()) };
     let mut stretches = Vec::new();
     let inside = |place: &String| stretch.up_to.as_ref().is_none_or(|up_to| place < up_to);
     for place in likely_places(first, last).into_iter().filter(inside) {
-        stretches.push(Stretch { list: stretch.list, since, up_to: Some(place.clone()) });
+        stretches.push(Stretch {
+            list: stretch.list,
+            since,
+            listed: listed.take(),
+            up_to: Some(place.clone()),
+        });
         since = Since::After(place);
     }
-    stretches.push(Stretch { list: stretch.list, since, up_to: stretch.up_to.clone() });
+    stretches.push(Stretch { list: stretch.list, since, listed, up_to: stretch.up_to.clone() });
     stretches
 }
 
@@ -165,18 +179,20 @@ mod tests {
     fn stretches_follow_each_other_without_a_gap() {
         let object = |key: &str| ListedObject { key: key.into(), ..Default::default() };
         let page = Page { objects: vec![object("k0"), object("k2")], next: Some("t".into()) };
-        let whole = Stretch { list: 3, since: Since::Start, up_to: Some("k55".into()) };
-        let stretch = |since, up_to: &str| Stretch { list: 3, since, up_to: Some(up_to.into()) };
+        let whole = Stretch { list: 3, since: Since::Start, listed: None, up_to: Some("k55".into()) };
+        let stretch =
+            |since, up_to: &str| Stretch { list: 3, since, listed: None, up_to: Some(up_to.into()) };
+        let next = Stretch { listed: Some("k2".into()), ..stretch(Since::Token("t".into()), "k3") };
         assert_eq!(
             rest(&whole, &page),
             [
-                stretch(Since::Token("t".into()), "k3"),
+                next,
                 stretch(Since::After("k3".into()), "k4"),
                 stretch(Since::After("k4".into()), "k5"),
                 stretch(Since::After("k5".into()), "k55"),
             ]
         );
-        let ended = Stretch { list: 0, since: Since::Start, up_to: Some("k2".into()) };
+        let ended = Stretch { list: 0, since: Since::Start, listed: None, up_to: Some("k2".into()) };
         assert_eq!(rest(&ended, &page), []);
     }
 
@@ -201,7 +217,7 @@ mod tests {
             |task: u32| format!("job-{id}/step-{id}/task-{id}-{task}/2026_sessionaction-{id}-0/r_output");
         let mut keys: Vec<String> = (0..100_000).map(key).collect();
         keys.sort();
-        let mut stretches = vec![Stretch { list: 0, since: Since::Start, up_to: None }];
+        let mut stretches = vec![Stretch { list: 0, since: Since::Start, listed: None, up_to: None }];
         let (mut answers, mut requests) = (0, 0);
         while !stretches.is_empty() {
             answers += 1;

@@ -11,8 +11,8 @@ use std::process::Command;
 
 use common::{BUCKET, MTIME, ROOT, Scene};
 use rusty_attachments_core::ErrorCode;
-use rusty_attachments_farm::Object;
 use rusty_attachments_farm::outputs::output_manifest_key;
+use rusty_attachments_farm::{Effect, Object, Often, Requests, Rule};
 use serde_json::json;
 
 /// A mount that is gone with it.
@@ -72,9 +72,67 @@ async fn a_disk_that_fills_up_on_the_way_is_told_and_left_without_temporary_file
     }
 }
 
+/// Writes until nothing goes any more.
+fn fill(path: &Path) {
+    use std::io::Write;
+    let mut file = fs::File::create(path).unwrap();
+    while file.write(&[1; 4096]).is_ok_and(|written| written > 0) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_somebody_else_fills_in_mid_run_is_told_unless_the_file_has_its_room() {
+    for (size, has_room) in [(200_000, false), (3_000_000, false), (20_000_000, true)] {
+        let scene = Scene::new(&format!("filled-{size}")).await;
+        let body = vec![1; size];
+        scene.add(0, 1, &[("wanted", &body)]);
+        let slow = Rule::new(Effect::Delay { milliseconds: 1_000 }).on(Requests::with_key("/Data/"));
+        scene.farm.set_rules(vec![slow]);
+        fs::create_dir_all(scene.target()).unwrap();
+        let limit = format!("size={}k", size / 1024 + 512);
+        let options = ["-t", "tmpfs", "-o", limit.as_str(), "tmpfs"];
+        let Some(_mount) = Mount::new(&scene.target(), &options) else { return };
+        let filler = scene.path("filler");
+        let filling = async {
+            while scene.content_requests().is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+            tokio::task::spawn_blocking(move || fill(&filler)).await.unwrap();
+        };
+        let (result, ()) = tokio::join!(scene.download_with(json!({})), filling);
+        if has_room {
+            assert!(result.unwrap().failures.is_empty() && scene.tree()["wanted"] == body);
+        } else {
+            assert_eq!(result.unwrap_err().code, ErrorCode::DiskFull);
+            assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["filler"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_replaced_needs_room_beside_the_old_one_but_only_one_at_a_time() {
+    let scene = Scene::new("beside").await;
+    let bodies: Vec<(String, Vec<u8>)> = (0..9).map(|n| (format!("{n}"), vec![n; 300_000])).collect();
+    let files: Vec<(&str, &[u8])> =
+        bodies.iter().map(|(name, body)| (name.as_str(), body.as_slice())).collect();
+    scene.add(0, 1, &files);
+    fs::create_dir_all(scene.target()).unwrap();
+    let options = ["-t", "tmpfs", "-o", "size=3200k", "tmpfs"];
+    let Some(_mount) = Mount::new(&scene.target(), &options) else { return };
+    for (name, _) in &files {
+        fs::write(scene.path(name), vec![99; 300_000]).unwrap();
+    }
+    let options = json!({"conflictResolution": "overwrite", "concurrency": 1});
+    fs::write(scene.path("filler"), vec![0; 300_000]).unwrap();
+    scene.farm.clear_requests();
+    let error = scene.download_with(options.clone()).await.unwrap_err();
+    assert!(error.code == ErrorCode::DiskFull && scene.content_requests().is_empty(), "{error}");
+    fs::remove_file(scene.path("filler")).unwrap();
+    assert_eq!(scene.download_with(options).await.unwrap().stats.files_transferred, 9);
+    assert!(files.iter().all(|(name, body)| scene.tree()[*name] == *body));
+}
+
 #[tokio::test]
 async fn what_an_interrupted_run_has_on_disk_is_not_counted_as_missing_room() {
-    use rusty_attachments_farm::{Effect, Often, Requests, Rule};
     let scene = Scene::new("room-resume").await;
     let body: Vec<u8> = (0..5_000_000u32).flat_map(u32::to_le_bytes).collect();
     scene.add(0, 1, &[("large", &body)]);
@@ -170,7 +228,14 @@ async fn deletions_spare_full_directories_and_what_lies_behind_links() {
         assert_eq!(scene.path(path).exists(), stays, "{path}");
     }
     let codes: Vec<_> = result.failures.iter().map(|failure| failure.error.code).collect();
-    assert_eq!(codes, [ErrorCode::PathOutsideRoot]);
+    assert_eq!((codes, result.stats.files_failed), (vec![ErrorCode::PathOutsideRoot], 1));
+}
+
+#[tokio::test]
+async fn a_deletion_that_fails_ends_a_run_that_is_to_end_with_the_first_failure() {
+    let scene = deleting("deleting-fast").await;
+    let result = scene.download_with(json!({"applyDeletions": true, "failFast": true})).await;
+    assert_eq!(result.unwrap_err().code, ErrorCode::PathOutsideRoot);
 }
 
 #[tokio::test]

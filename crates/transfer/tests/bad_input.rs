@@ -5,10 +5,12 @@ mod common;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use common::{BUCKET, ROOT, Scene};
 use rusty_attachments_core::{Error, ErrorCode};
 use rusty_attachments_farm::Object;
+use rusty_attachments_farm::outputs::output_manifest_key;
 use rusty_attachments_transfer::{
     CancellationToken, Concurrency, CredentialsSource, DownloadOrchestrator, ProvideCredentials,
     ProvidedCredentials, RunControl, download_job_outputs,
@@ -240,4 +242,32 @@ async fn a_run_that_is_cancelled_before_it_begins_sends_nothing() {
     let error = download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await;
     assert_eq!(error.unwrap_err().code, ErrorCode::Cancelled);
     assert!(scene.farm.requests().is_empty());
+}
+
+/// Hours of reading, as far as a test is concerned, but no room on the disk.
+const ENDLESS: u64 = 1 << 40;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abort_is_heard_while_a_local_file_is_read() {
+    let scene = Scene::new("endless").await;
+    let manifest = json!({
+        "hashAlg": "xxh128", "manifestVersion": "2023-03-03", "totalSize": ENDLESS,
+        "paths": [{"hash": "0".repeat(32), "mtime": 1, "path": "endless", "size": ENDLESS}],
+    });
+    let key = output_manifest_key(&scene.location, &scene.action(0, 1), &common::root());
+    scene.farm.put_object(BUCKET, &key, Object::new(manifest.to_string()).with_metadata("asset-root", ROOT));
+    fs::create_dir_all(scene.target()).unwrap();
+    fs::File::create(scene.path("endless")).unwrap().set_len(ENDLESS).unwrap();
+    for options in [json!({"verify": "hash"}), json!({"conflictResolution": "createCopy"})] {
+        let control = RunControl::default();
+        let trigger = control.cancel.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            trigger.cancel();
+        });
+        let (orchestrator, options) = (scene.orchestrator(), scene.options(options));
+        let run = download_job_outputs(&orchestrator, &options, &control);
+        let ended = tokio::time::timeout(Duration::from_secs(20), run).await.expect("the abort is heard");
+        assert_eq!(ended.unwrap_err().code, ErrorCode::Cancelled);
+    }
 }

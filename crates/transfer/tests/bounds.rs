@@ -4,8 +4,10 @@
 
 mod common;
 
-use common::Scene;
 use common::child::Child;
+use common::{BUCKET, MTIME, ROOT, Scene, root};
+use rusty_attachments_farm::outputs::output_manifest_key;
+use rusty_attachments_farm::{Effect, Object, Rule};
 use serde_json::json;
 
 const MIB: u64 = 1024 * 1024;
@@ -13,7 +15,7 @@ const MIB: u64 = 1024 * 1024;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_memory_of_many_manifests_is_little_more_than_that_of_their_plan() {
     let scene = Scene::new("many-manifests").await;
-    let many: u32 = std::env::var("RUSTY_ATTACHMENTS_KEYS").map_or(20_000, |text| text.parse().unwrap());
+    let many: u32 = std::env::var("RUSTY_ATTACHMENTS_KEYS").map_or(10_000, |text| text.parse().unwrap());
     for task in 0..many {
         scene.add(task, 1, &[(&format!("task-{task:06}/beauty.exr"), &task.to_le_bytes())]);
     }
@@ -22,4 +24,43 @@ async fn the_memory_of_many_manifests_is_little_more_than_that_of_their_plan() {
     let above = answer["aboveIdle"].as_u64().unwrap();
     // The connections take the first part, whatever they fetch.
     assert!(above < 24 * MIB + u64::from(many) * 2_100, "{} MiB above idle", above / MIB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_manifests_wait_for_each_other() {
+    let scene = Scene::new("large-manifests").await;
+    let (manifests, files) = (24, 15_000);
+    for task in 0..manifests {
+        let row = |file: u32| {
+            let hash = format!("{:032x}", task * files + file);
+            let path = format!("task-{task}/renders/beauty.{file:06}.exr");
+            format!(r#"{{"hash":"{hash}","mtime":{MTIME},"path":"{path}","size":{file}}}"#)
+        };
+        let rows: Vec<String> = (0..files).map(row).collect();
+        let rows = rows.join(",");
+        let json = format!(
+            r#"{{"hashAlg":"xxh128","manifestVersion":"2023-03-03","paths":[{rows}],"totalSize":1}}"#
+        );
+        let key = output_manifest_key(&scene.location, &scene.action(task, 1), &root());
+        scene.farm.put_object(BUCKET, &key, Object::new(json).with_metadata("asset-root", ROOT));
+    }
+    let answer = Child { options: json!({"dryRun": true}), ..Child::default() }.run(&scene).await;
+    assert_eq!(answer["runs"][0]["files"], manifests * files, "{answer}");
+    let above = answer["aboveIdle"].as_u64().unwrap();
+    assert!(above < 24 * MIB + u64::from(manifests * files) * 250, "{} MiB above idle", above / MIB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_runs_at_once_keep_within_the_descriptors_of_their_process() {
+    let scene = Scene::new("descriptors").await;
+    let files: Vec<(String, Vec<u8>)> =
+        (0..300u32).map(|n| (format!("{n}"), n.to_le_bytes().into())).collect();
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, body)| (name.as_str(), body.as_slice())).collect();
+    scene.add(0, 1, &files);
+    scene.farm.set_rules(vec![Rule::new(Effect::Delay { milliseconds: 20 })]);
+    let answer = Child { open_files: Some(96), runs: 6, ..Child::default() }.run(&scene).await;
+    for run in answer["runs"].as_array().unwrap() {
+        assert_eq!((&run["transferred"], &run["failures"]), (&json!(300), &json!([])), "{answer}");
+    }
 }

@@ -4,17 +4,16 @@ mod common;
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::child::Child;
 use common::{BUCKET, MTIME, ROOT, Scene};
 use rusty_attachments_core::{ErrorCode, Result};
 use rusty_attachments_farm::outputs::{content_hash, output_manifest_key};
 use rusty_attachments_farm::{Effect, Object, Often, Requests, Rule};
 use rusty_attachments_transfer::{
-    CancellationToken, Concurrency, Credentials, CredentialsSource, DownloadOrchestrator, DownloadResult,
-    RunControl, download_job_outputs,
+    CancellationToken, Concurrency, DownloadResult, RunControl, download_job_outputs,
 };
 use serde_json::json;
 
@@ -259,28 +258,6 @@ async fn a_cancelled_run_leaves_nothing_of_a_large_file() {
     assert!(scene.tree().is_empty() && began.elapsed() < Duration::from_secs(10));
 }
 
-/// The variable that tells the test below what to do in a process of its own.
-const VICTIM: &str = "RUSTY_ATTACHMENTS_VICTIM";
-
-#[tokio::test]
-#[ignore = "is run by the test after it, to be killed"]
-async fn victim() {
-    let Ok(text) = std::env::var(VICTIM) else { return };
-    let told: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let text = |name: &str| told[name].as_str().unwrap().to_owned();
-    let credentials = Credentials {
-        access_key_id: text("id"),
-        secret_access_key: text("secret"),
-        session_token: None,
-        expiration: None,
-    };
-    let settings = serde_json::from_value(told["s3"].clone()).unwrap();
-    let source = CredentialsSource::Static(credentials);
-    let orchestrator = DownloadOrchestrator::new(settings, source, Concurrency::Fixed(1)).unwrap();
-    let options = serde_json::from_value(told["options"].clone()).unwrap();
-    let _ = download_job_outputs(&orchestrator, &options, &RunControl::default()).await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_process_is_continued_by_the_next() {
     let scene = Scene::new("killed").await;
@@ -288,19 +265,8 @@ async fn a_killed_process_is_continued_by_the_next() {
     scene.add(0, 1, &[("large", &large)]);
     let stall = Effect::StallBody { after_bytes: 1_000, milliseconds: None };
     scene.farm.set_rules(vec![Rule::new(stall).on(ranged()).often(Often::After(2))]);
-    let credentials = scene.credentials();
-    let told = json!({
-        "s3": scene.settings(), "id": credentials.access_key_id, "secret": credentials.secret_access_key,
-        "options": {
-            "farmId": scene.location.farm_id, "queueId": scene.location.queue_id, "jobId": scene.job_id,
-            "rootOverrides": { ROOT: scene.target() },
-        },
-    });
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "victim", "--ignored"])
-        .env(VICTIM, told.to_string())
-        .spawn()
-        .unwrap();
+    let child = Child { concurrency: Concurrency::Fixed(1), ..Child::default() };
+    let mut child = child.command(&scene).spawn().unwrap();
     for _ in 0..600 {
         if ranges(&scene).len() == 3 {
             break;
@@ -335,5 +301,47 @@ async fn two_runs_into_one_tree_both_end_right() {
         assert_eq!(tree.len(), files.len(), "{how}: {:?}", tree.keys());
         assert!(files.iter().all(|(name, body)| tree[*name] == *body));
         fs::remove_dir_all(scene.target()).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_into_one_tree_both_end_right() {
+    let scene = Scene::new("two-processes").await;
+    let (large, medium) = (body(14), vec![9; 3 * MIB]);
+    let small: Vec<(String, Vec<u8>)> = (0..50).map(|n| (format!("deep/small {n}"), vec![n; 99])).collect();
+    let mut files: Vec<(&str, &[u8])> = vec![("large", &large), ("medium", &medium)];
+    files.extend(small.iter().map(|(name, body)| (name.as_str(), body.as_slice())));
+    scene.add(0, 1, &files);
+    scene.farm.set_rules(vec![Rule::new(Effect::Delay { milliseconds: 50 })]);
+    for how in ["createCopy", "overwrite", "skip"] {
+        let run = || Child { options: json!({"conflictResolution": how}), ..Child::default() }.run(&scene);
+        let (a, b) = tokio::join!(run(), run());
+        for answer in [a, b] {
+            assert_eq!(answer["runs"][0]["failures"], json!([]), "{how}: {answer}");
+        }
+        let tree = scene.tree();
+        assert_eq!(tree.len(), files.len(), "{how}: {:?}", tree.keys());
+        assert!(files.iter().all(|(name, body)| tree[*name] == *body));
+        fs::remove_dir_all(scene.target()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_and_many_small_ones_come_on_together() {
+    let scene = Scene::new("fair").await;
+    let large: Vec<u8> = (0..16).flat_map(|seed| vec![seed; 4 * MIB]).collect();
+    let small: Vec<(String, Vec<u8>)> = (0..80).map(|n| (format!("small {n}"), vec![n; 999])).collect();
+    let mut files: Vec<(&str, &[u8])> = vec![("large", &large)];
+    files.extend(small.iter().map(|(name, body)| (name.as_str(), body.as_slice())));
+    scene.add(0, 1, &files);
+    scene.farm.clear_requests();
+    scene.download_with(json!({"concurrency": 4})).await.unwrap();
+    let is_content = |key: &String| key.contains("/Data/");
+    let content = scene.farm.requests().into_iter().filter(|request| request.key.iter().any(is_content));
+    let is_range: Vec<bool> = content.map(|request| request.range.is_some()).collect();
+    assert_eq!((is_range.len(), is_range.iter().filter(|&&is| is).count()), (88, 8));
+    for half in is_range.chunks(44) {
+        let ranges = half.iter().filter(|&&is| is).count();
+        assert!((3..=5).contains(&ranges), "neither waits for the other's end: {is_range:?}");
     }
 }

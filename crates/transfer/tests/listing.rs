@@ -2,10 +2,21 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use common::{BUCKET, Scene, root};
+use rusty_attachments_core::ErrorCode;
 use rusty_attachments_core::keys::{ManifestLocation, OutputManifestScope};
 use rusty_attachments_farm::Object;
 use rusty_attachments_farm::outputs::{id, numbered_id, output_manifest_key};
+use rusty_attachments_transfer::{
+    Concurrency, CredentialsSource, DownloadOrchestrator, RunControl, download_job_outputs,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 /// `(step, tasks)`; returns the keys in order.
 fn fill(scene: &Scene, steps: &[(&str, u32)]) -> Vec<String> {
@@ -58,4 +69,74 @@ async fn many_steps_are_listed_at_once() {
     let keys = fill(&scene, &steps);
     assert_eq!(listed(&scene).await, keys);
     assert!(scene.farm.requests().len() <= 30, "{}", scene.farm.requests().len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_that_were_there_before_are_all_listed_once_although_more_come_meanwhile() {
+    let scene = Scene::new("more-keys").await;
+    // `npm run test:soak` has a hundred thousand.
+    let many = std::env::var("RUSTY_ATTACHMENTS_KEYS").map_or(12_000, |text| text.parse().unwrap());
+    let before = fill(&scene, &[("a", many), ("b", 1_000)]);
+    let stop = AtomicBool::new(false);
+    let found = std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for task in 0..many / 4 {
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let mut action = scene.action(task, 2);
+                action.step_id = id("step", "a");
+                action.task_id = Some(numbered_id("task", "late", task));
+                let key = output_manifest_key(&scene.location, &action, &root());
+                scene.farm.put_object(BUCKET, &key, Object::new(""));
+            }
+        });
+        let found = tokio::task::block_in_place(|| Handle::current().block_on(listed(&scene)));
+        stop.store(true, Ordering::Relaxed);
+        found
+    });
+    assert!(found.is_sorted_by(|a, b| a < b), "each once");
+    let found: BTreeSet<_> = found.into_iter().collect();
+    assert_eq!(before.iter().find(|&key| !found.contains(key)), None);
+}
+
+/// Answers every request with the next of these pages, and the last one again and again.
+async fn service(pages: Vec<String>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            let page = &pages[number.min(pages.len() - 1)];
+            let head =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", page.len());
+            stream.write_all(format!("{head}{page}").as_bytes()).await.unwrap();
+        }
+    });
+    endpoint
+}
+
+#[tokio::test]
+async fn a_service_whose_tokens_lead_in_a_circle_is_an_error() {
+    let page = |token: &str| {
+        format!(
+            "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>\
+             <Contents><Key>k</Key></Contents></ListBucketResult>"
+        )
+    };
+    for tokens in [&["a", "a"][..], &["a", "b", "a", "b", "a", "b", "a"]] {
+        let scene = Scene::new("circle").await;
+        let mut settings = scene.settings();
+        settings.endpoint = Some(service(tokens.iter().map(|token| page(token)).collect()).await);
+        let source = CredentialsSource::Static(scene.credentials());
+        let orchestrator = DownloadOrchestrator::new(settings, source, Concurrency::Auto).unwrap();
+        let (options, control) = (scene.options(serde_json::json!({})), RunControl::default());
+        let run = download_job_outputs(&orchestrator, &options, &control);
+        let ended = tokio::time::timeout(Duration::from_secs(20), run).await.expect("it ends");
+        assert_eq!(ended.unwrap_err().code, ErrorCode::Network);
+    }
 }

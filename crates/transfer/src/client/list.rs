@@ -1,5 +1,7 @@
 //! Lists keys, page after page, with the time each was written.
 
+use std::collections::HashSet;
+
 use percent_encoding::percent_decode_str;
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -39,15 +41,16 @@ impl Client {
     /// # Errors
     /// `NOT_FOUND` without the bucket, `ACCESS_DENIED`, `CREDENTIALS`, `THROTTLED`, `NETWORK`, `TIMEOUT`.
     pub async fn list(&self, prefix: &str) -> Result<Vec<ListedObject>> {
-        let mut objects = Vec::new();
+        let (mut objects, mut tokens) = (Vec::new(), HashSet::new());
         let mut since = Since::Start;
         loop {
             let page = self.list_page(prefix, &since).await?;
             objects.extend(page.objects);
-            match page.next.map(Since::Token) {
-                Some(next) => since = next,
-                None => return Ok(objects),
+            let Some(next) = page.next else { return Ok(objects) };
+            if !tokens.insert(next.clone()) {
+                return Err(self.unreadable(prefix));
             }
+            since = Since::Token(next);
         }
     }
 
@@ -88,7 +91,8 @@ impl Client {
         Ok(bytes)
     }
 
-    fn unreadable(&self, prefix: &str) -> Error {
+    /// That an answer is no list, or one that never ends.
+    pub(crate) fn unreadable(&self, prefix: &str) -> Error {
         let bucket = &self.settings.bucket;
         Error::new(
             ErrorCode::Network,
