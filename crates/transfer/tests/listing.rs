@@ -100,7 +100,7 @@ async fn keys_that_were_there_before_are_all_listed_once_although_more_come_mean
     assert_eq!(before.iter().find(|&key| !found.contains(key)), None);
 }
 
-/// Answers every request with the next of these pages, and the last one again and again.
+/// Answers every request with the next of these pages, and after the last with the first again.
 async fn service(pages: Vec<String>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -111,7 +111,7 @@ async fn service(pages: Vec<String>) -> String {
             while !request.ends_with(b"\r\n\r\n") {
                 request.push(stream.read_u8().await.unwrap());
             }
-            let page = &pages[number.min(pages.len() - 1)];
+            let page = &pages[number % pages.len()];
             let head =
                 format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", page.len());
             stream.write_all(format!("{head}{page}").as_bytes()).await.unwrap();
@@ -128,7 +128,7 @@ async fn a_service_whose_tokens_lead_in_a_circle_is_an_error() {
              <Contents><Key>k</Key></Contents></ListBucketResult>"
         )
     };
-    for tokens in [&["a", "a"][..], &["a", "b", "a", "b", "a", "b", "a"]] {
+    for tokens in [&["a"][..], &["a", "b"]] {
         let scene = Scene::new("circle").await;
         let mut settings = scene.settings();
         settings.endpoint = Some(service(tokens.iter().map(|token| page(token)).collect()).await);
