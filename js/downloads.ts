@@ -62,6 +62,16 @@ interface OrchestratorHandle {
   downloadPlan(plan: PlanHandle, options: Wire, cancel: CancelHandle, onProgress?: OnProgress): Promise<Wire>
   downloadJobOutputs(options: Wire, cancel: CancelHandle, onProgress?: OnProgress): Promise<OutputsHandle>
   downloadMultipleJobs(options: Wire, cancel: CancelHandle, onProgress?: OnProgress): Promise<OutputsHandle>
+  /**
+   * `onEvent` gets `{planned}`, `{landed}` and `{failed}`, each a list as a `SyncPassHandle` takes it; failed ones
+   * have a `code` too. The result's `batches` says how many times it was called, for calls may come later.
+   */
+  downloadSources(
+    options: Wire,
+    cancel: CancelHandle,
+    onEvent: (event: Wire) => void,
+    onProgress?: OnProgress,
+  ): Promise<OutputsHandle>
 }
 
 /** What only the addon has. */

@@ -29,7 +29,7 @@ pub use path::{PathFormat, join_path};
 pub use path_mapping::{PathMappingApplier, PathMappingRule};
 pub use plan::{
     DownloadPlan, Hazard, HazardCode, MatchPathsBy, PlanOptions, PlanSource, PlanSourceFields,
-    PlannedDeletion, PlannedFile, PlannedFileRow, PlannedJob, plan_download,
+    PlannedDeletion, PlannedFile, PlannedFileRow, PlannedJob, plan_download, plan_download_of,
 };
 pub use resolve::{
     Reason, ResolvedManifestPath, ResolvedManifestPaths, UnmappedPath, resolve_manifest_paths,

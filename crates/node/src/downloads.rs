@@ -2,6 +2,7 @@
 //! through functions that do not keep the process alive.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use napi::bindgen_prelude::{Promise, PromiseRaw};
@@ -13,7 +14,7 @@ use rusty_attachments_core::{self as core, Error, ErrorCode, Hazard, UnmappedPat
 use rusty_attachments_transfer as transfer;
 use rusty_attachments_transfer::{
     Concurrency, CredentialsSource, DownloadOptions, JobOutputsOptions, MultipleJobsOptions,
-    ProvideCredentials, ProvidedCredentials, RunControl, S3Settings, TransferStatistics,
+    ProvideCredentials, ProvidedCredentials, RunControl, S3Settings, SourcesOptions, TransferStatistics,
 };
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +148,9 @@ struct Outputs {
     warnings: Vec<Hazard>,
     #[serde(flatten)]
     of_jobs: Option<OfJobs>,
+    /// How many batches of events were told. Those may still be on their way when the result arrives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batches: Option<u32>,
 }
 
 /// What a result of several jobs has beyond a result of one.
@@ -176,6 +180,7 @@ impl OutputsHandle {
                 failures: result.failures.into_iter().map(Failure::from).collect(),
                 warnings: result.warnings,
                 of_jobs,
+                batches: None,
             },
         }
     }
@@ -219,6 +224,7 @@ impl DownloadedManifestHandle {
 fn control(cancel: &CancelHandle, on_progress: Option<OnProgress>) -> RunControl {
     RunControl {
         cancel: cancel.0.clone(),
+        settled: None,
         progress: on_progress.map(|report| -> transfer::ProgressCallback {
             Arc::new(move |progress| {
                 if let Ok(wire) = pack(&progress) {
@@ -346,6 +352,35 @@ impl OrchestratorHandle {
             let transfer::MultiJobDownloadResult { result, jobs, jobs_with_unmapped } =
                 result.map_err(raise)?;
             Ok(OutputsHandle::new(result, Some(OfJobs { jobs, jobs_with_unmapped })))
+        })
+    }
+
+    #[napi]
+    pub fn download_sources<'env>(
+        &self,
+        env: &'env Env,
+        options: Wire,
+        cancel: &CancelHandle,
+        on_event: OnProgress,
+        on_progress: Option<OnProgress>,
+    ) -> Result<PromiseRaw<'env, OutputsHandle>> {
+        let orchestrator = self.0.clone();
+        let options: SourcesOptions = unpack(options)?;
+        let control = control(cancel, on_progress);
+        let batches = Arc::new(AtomicU32::new(0));
+        let told = batches.clone();
+        let events: transfer::SourcesCallback = Arc::new(move |event| {
+            if let Ok(wire) = pack(&event)
+                && on_event.call(wire, ThreadsafeFunctionCallMode::NonBlocking) == Status::Ok
+            {
+                told.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        env.spawn_future(async move {
+            let result = transfer::download_sources(&orchestrator, options, &control, events).await;
+            let mut handle = OutputsHandle::new(result.map_err(raise)?, None);
+            handle.outputs.batches = Some(batches.load(Ordering::Relaxed));
+            Ok(handle)
         })
     }
 }

@@ -14,8 +14,12 @@ use rusty_attachments_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
-use crate::download::{Concurrency, DownloadOptions, FileFailure, RunControl, cancelled, download};
-use crate::manifests::{DownloadedManifest, ManifestSelection, discover_all, download_manifests};
+use crate::download::{
+    Concurrency, DownloadOptions, DownloadReport, FileFailure, RunControl, cancelled, download,
+};
+use crate::manifests::{
+    DownloadedManifest, FetchedManifest, ManifestSelection, discover_all, download_manifests,
+};
 use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
 use crate::progress::{Phase, Progress};
 use crate::statistics::TransferStatistics;
@@ -262,7 +266,20 @@ pub async fn download_multiple_jobs(
 }
 
 impl DownloadResult {
-    fn shortened(mut self) -> Self {
+    /// What a plan and what became of it say together.
+    pub(crate) fn new(plan: Arc<DownloadPlan>, report: DownloadReport) -> Self {
+        Self {
+            stats: report.stats,
+            unmapped_count: plan.unmapped_count(),
+            unmapped: plan.unmapped(0, LISTED),
+            failure_count: report.failures.len(),
+            failures: report.failures,
+            warnings: plan.hazards(0, LISTED),
+            plan,
+        }
+    }
+
+    pub(crate) fn shortened(mut self) -> Self {
         self.failures.truncate(LISTED);
         self
     }
@@ -331,8 +348,8 @@ impl Work<'_> {
         progress.begin(Phase::Discovering, found.len() as u64, 0);
         let mut roots: Vec<Roots<'_>> = jobs.iter().map(Roots::of).collect();
         let mut sources = Vec::with_capacity(found.len());
-        let take = |(place, job): (usize, usize), manifest| {
-            sources.push((place, roots[job].source(manifest)?));
+        let take = |(place, job): (usize, usize), manifest: Result<FetchedManifest>| {
+            sources.push((place, roots[job].source(manifest?.rooted()?)?));
             Ok(())
         };
         let placed = found.into_iter().enumerate().map(|(place, (job, object))| ((place, job), object));
@@ -348,19 +365,11 @@ impl Work<'_> {
         let planning = blocking(move || plan_download(sources, &options));
         let plan = Arc::new(progress.during(planning, |_| String::new()).await??);
 
-        let report = download(client, &plan, self.download, concurrency, cancel, &progress).await?;
-        let mut stats = report.stats;
-        stats.retries = client.retries() - retries_before;
-        stats.took(began.elapsed());
-        Ok(DownloadResult {
-            stats,
-            unmapped_count: plan.unmapped_count(),
-            unmapped: plan.unmapped(0, LISTED),
-            failure_count: report.failures.len(),
-            failures: report.failures,
-            warnings: plan.hazards(0, LISTED),
-            plan,
-        })
+        let report = download(client, &plan, self.download, concurrency, self.control, &progress).await?;
+        let mut result = DownloadResult::new(plan, report);
+        result.stats.retries = client.retries() - retries_before;
+        result.stats.took(began.elapsed());
+        Ok(result)
     }
 
     /// The manifests of all jobs, each with the number of its job, in the order in which those of one second are

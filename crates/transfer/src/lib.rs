@@ -13,13 +13,14 @@ mod orchestrator;
 mod pace;
 mod progress;
 mod statistics;
+mod sync;
 
 pub use client::{
     Client, Credentials, CredentialsSource, ObjectReader, ProvideCredentials, ProvidedCredentials, S3Settings,
 };
 pub use download::{
-    Concurrency, ConflictResolution, DownloadOptions, DownloadReport, FileFailure, RunControl, Verify,
-    flush_files,
+    Concurrency, ConflictResolution, DownloadOptions, DownloadReport, FileFailure, RunControl,
+    SettledCallback, SettledFile, Verify, flush_files,
 };
 pub use job::{
     DownloadResult, JobDownloadResult, JobInfo, JobOutputsOptions, MultiJobDownloadResult,
@@ -32,6 +33,10 @@ pub use manifests::{
 pub use orchestrator::DownloadOrchestrator;
 pub use progress::{Phase, ProgressCallback, TransferProgress};
 pub use statistics::TransferStatistics;
+pub use sync::{
+    Source, SourceFailed, SourceLanded, SourcePlanned, SourcesCallback, SourcesEvent, SourcesOptions,
+    download_sources,
+};
 // Part of `RunControl`.
 pub use tokio_util::sync::CancellationToken;
 

@@ -104,17 +104,18 @@ fn select(listed: Vec<ListedObject>, selection: &ManifestSelection, root_prefix:
 /// `INVALID_MANIFEST` or `UNSUPPORTED_MANIFEST_VERSION` for what is no manifest, `MISSING_ASSET_ROOT` without
 /// an asset root, each naming the key; and as [`Client::get`].
 pub async fn download_manifest(client: &Client, key: &str) -> Result<DownloadedManifest> {
-    Ok(fetch(client, key.to_owned()).await?.0)
+    fetch(client, key.to_owned()).await?.rooted()
 }
 
-/// All these manifests, many at once and in any order, each given to `take` with what it was marked with.
+/// All these manifests, many at once and in any order, each given to `take` with what it was marked with. An error of
+/// `take` ends it all.
 pub(crate) async fn download_manifests<M: Send + 'static>(
     client: &Arc<Client>,
     objects: Vec<(M, ListedObject)>,
     concurrency: Concurrency,
     cancel: &CancellationToken,
     progress: &Progress,
-    mut take: impl FnMut(M, DownloadedManifest) -> Result<()>,
+    mut take: impl FnMut(M, Result<FetchedManifest>) -> Result<()>,
 ) -> Result<()> {
     let stop = cancel.child_token();
     let mut failure = None;
@@ -126,19 +127,17 @@ pub(crate) async fn download_manifests<M: Send + 'static>(
             let (client, stop) = (client.clone(), stop.clone());
             async move {
                 let fetched = stop.run_until_cancelled(fetch(&client, object.key)).await;
-                match fetched.unwrap_or_else(|| Err(cancelled())) {
-                    Ok((mut manifest, bytes)) => {
-                        let listed = object.last_modified;
-                        manifest.metadata.last_modified = manifest.metadata.last_modified.or(listed);
-                        Finished { bytes, value: Ok((mark, manifest)) }
-                    }
-                    Err(error) => Finished { bytes: 0, value: Err(error) },
+                let mut fetched = fetched.unwrap_or_else(|| Err(cancelled()));
+                if let Ok(manifest) = &mut fetched {
+                    manifest.last_modified = manifest.last_modified.or(object.last_modified);
                 }
+                let bytes = fetched.as_ref().map_or(0, |manifest| manifest.bytes);
+                Finished { bytes, value: (mark, fetched) }
             }
         },
-        |fetched| {
+        |(mark, fetched)| {
             progress.count_files(1);
-            match fetched.and_then(|(mark, manifest)| take(mark, manifest)) {
+            match take(mark, fetched) {
                 Ok(()) => true,
                 Err(error) => {
                     // One manifest that is missing could be the one that wins: none is downloaded without it.
@@ -156,36 +155,57 @@ pub(crate) async fn download_manifests<M: Send + 'static>(
     failure.map_or(Ok(()), Err)
 }
 
+/// A manifest with what its object says, which may lack an asset root.
+#[derive(Debug)]
+pub(crate) struct FetchedManifest {
+    pub manifest: Arc<Manifest>,
+    /// In milliseconds since 1970.
+    pub last_modified: Option<i64>,
+    asset_root: Result<String>,
+    file_system_location_name: Option<String>,
+    content_type: Option<String>,
+    key: String,
+    bytes: u64,
+}
+
+impl FetchedManifest {
+    /// The manifest as it is found by those who need the asset root.
+    pub(crate) fn rooted(self) -> Result<DownloadedManifest> {
+        let Self { manifest, key, file_system_location_name, content_type, last_modified, .. } = self;
+        let asset_root = self.asset_root?;
+        let metadata =
+            ManifestDownloadMetadata { asset_root, file_system_location_name, content_type, last_modified };
+        Ok(DownloadedManifest { key, manifest, metadata })
+    }
+}
+
 /// Once more from the beginning, if what was read is of no use any more.
-async fn fetch(client: &Client, key: String) -> Result<(DownloadedManifest, u64)> {
+async fn fetch(client: &Client, key: String) -> Result<FetchedManifest> {
     match fetch_once(client, key.clone()).await {
         Err(error) if has_changed(&error) => fetch_once(client, key).await,
         fetched => fetched,
     }
 }
 
-async fn fetch_once(client: &Client, key: String) -> Result<(DownloadedManifest, u64)> {
+async fn fetch_once(client: &Client, key: String) -> Result<FetchedManifest> {
     let about =
         |error: Error| error.with("bucket", client.settings().bucket.as_str()).with("key", key.as_str());
     let place = || format!("s3://{}/{key}", client.settings().bucket);
     let reader = client.get(&key).await?;
     let mut object_metadata = reader.metadata();
-    let asset_root = keys::asset_root_from_metadata(&object_metadata).map_err(about)?.ok_or_else(|| {
-        about(Error::new(
-            ErrorCode::MissingAssetRoot,
-            format!(
-                "The manifest {} has no asset root in its metadata, so nothing says where its files belong. \
-                 Upload it again with asset-root, or leave its session action out.",
-                place()
-            ),
-        ))
-    })?;
-    let metadata = ManifestDownloadMetadata {
-        asset_root,
-        file_system_location_name: object_metadata.remove("file-system-location-name"),
-        content_type: reader.content_type(),
-        last_modified: reader.last_modified(),
-    };
+    let asset_root = keys::asset_root_from_metadata(&object_metadata).map_err(about).and_then(|root| {
+        root.ok_or_else(|| {
+            about(Error::new(
+                ErrorCode::MissingAssetRoot,
+                format!(
+                    "The manifest {} has no asset root in its metadata, so nothing says where its files belong. \
+                     Upload it again with asset-root, or leave its session action out.",
+                    place()
+                ),
+            ))
+        })
+    });
+    let (content_type, last_modified) = (reader.content_type(), reader.last_modified());
     let body = reader.read_to_end(LONGEST).await?;
     let bytes = body.len() as u64;
     let decoded = if body.len() > DECODED_ASIDE {
@@ -197,5 +217,13 @@ async fn fetch_once(client: &Client, key: String) -> Result<(DownloadedManifest,
         error.message = format!("{} is not a manifest: {}", place(), error.message);
         about(error)
     })?;
-    Ok((DownloadedManifest { manifest: Arc::new(manifest), metadata, key }, bytes))
+    Ok(FetchedManifest {
+        manifest: Arc::new(manifest),
+        last_modified,
+        asset_root,
+        file_system_location_name: object_metadata.remove("file-system-location-name"),
+        content_type,
+        key,
+        bytes,
+    })
 }

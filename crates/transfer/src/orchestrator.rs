@@ -131,6 +131,6 @@ impl DownloadOrchestrator {
         check_format(plan.destination_path_format(), "the plan is", "plan")?;
         let progress = Arc::new(Progress::new(control.progress.clone()));
         let concurrency = self.concurrency(options.concurrency);
-        download(&self.client, plan, options, concurrency, &control.cancel, &progress).await
+        download(&self.client, plan, options, concurrency, control, &progress).await
     }
 }

@@ -225,6 +225,7 @@ async fn a_cancelled_run_leaves_whole_files_only() {
             }
         })),
         cancel,
+        ..RunControl::default()
     };
     let options = scene.options(json!({"concurrency": 2}));
     let error = download_job_outputs(&scene.orchestrator(), &options, &control).await.unwrap_err();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::UNIX_EPOCH;
 
 use common::{BUCKET, MTIME, ROOT, Scene};
-use rusty_attachments_transfer::{CancellationToken, Phase, RunControl, download_job_outputs};
+use rusty_attachments_transfer::{Phase, RunControl, download_job_outputs};
 use serde_json::json;
 
 /// A body that is not held in memory, and whose hash is not that of its neighbours.
@@ -201,7 +201,7 @@ async fn progress_ends_with_everything_done() {
     let sink = reports.clone();
     let control = RunControl {
         progress: Some(Arc::new(move |report| sink.lock().unwrap().push(report))),
-        cancel: CancellationToken::new(),
+        ..RunControl::default()
     };
     download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await.unwrap();
     let reports = reports.lock().unwrap();

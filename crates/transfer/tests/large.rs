@@ -251,7 +251,7 @@ async fn a_cancelled_run_leaves_nothing_of_a_large_file() {
             trigger.cancel();
         }
     };
-    let control = RunControl { progress: Some(Arc::new(progress)), cancel };
+    let control = RunControl { progress: Some(Arc::new(progress)), cancel, ..RunControl::default() };
     let began = std::time::Instant::now();
     let result = download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await;
     assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);

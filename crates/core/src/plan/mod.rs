@@ -107,6 +107,8 @@ pub struct DownloadPlan {
 struct Source {
     resolved: Arc<ResolvedManifestPaths>,
     job_id: Option<String>,
+    /// Its index among the sources as they were given.
+    given: usize,
 }
 
 /// A row of a source, and the object that it is made of.
@@ -203,10 +205,24 @@ pub struct PlannedDeletion {
 /// # Errors
 /// `INCONSISTENT_SOURCE_FORMATS` where a source's rules are of another format than its paths;
 /// `INVALID_ARGUMENT` where a source's rules lead to another format than the plan's.
-pub fn plan_download(mut sources: Vec<PlanSource>, options: &PlanOptions) -> Result<DownloadPlan> {
-    sources.sort_by(|a, b| in_time(a).cmp(&in_time(b)));
+pub fn plan_download(sources: Vec<PlanSource>, options: &PlanOptions) -> Result<DownloadPlan> {
+    plan_download_of(sources, options, |_, _| true)
+}
+
+/// The same with only those files that are wanted, by the index of their source and their local path. Deletions of
+/// directories are left out of no source.
+///
+/// # Errors
+/// As [`plan_download`].
+pub fn plan_download_of(
+    sources: Vec<PlanSource>,
+    options: &PlanOptions,
+    is_wanted: impl Fn(usize, &str) -> bool,
+) -> Result<DownloadPlan> {
+    let mut sources: Vec<(usize, PlanSource)> = sources.into_iter().enumerate().collect();
+    sources.sort_by(|(_, a), (_, b)| in_time(a).cmp(&in_time(b)));
     let mut resolved = Vec::with_capacity(sources.len());
-    for source in sources {
+    for (given, source) in sources {
         let applier = source.applier.as_deref();
         if let Some(applier) =
             applier.filter(|a| a.destination_path_format() != options.destination_path_format)
@@ -226,9 +242,9 @@ pub fn plan_download(mut sources: Vec<PlanSource>, options: &PlanOptions) -> Res
         if applier.is_none() && format != options.destination_path_format {
             paths.refuse_format();
         }
-        resolved.push(Source { resolved: Arc::new(paths), job_id: source.job_id });
+        resolved.push(Source { resolved: Arc::new(paths), job_id: source.job_id, given });
     }
-    Ok(Planner::new(options).plan(resolved))
+    Ok(Planner::new(options).plan(resolved, is_wanted))
 }
 
 /// When a source was written, as far as anybody can tell.
@@ -241,8 +257,9 @@ fn in_time(source: &PlanSource) -> (i64, Option<&str>, Option<&str>) {
 impl DownloadPlan {
     /// A plan of what is resolved already; later ones win.
     pub fn from_resolved(resolved: Vec<Arc<ResolvedManifestPaths>>, options: &PlanOptions) -> Self {
-        let sources = resolved.into_iter().map(|resolved| Source { resolved, job_id: None }).collect();
-        Planner::new(options).plan(sources)
+        let source = |(given, resolved)| Source { resolved, job_id: None, given };
+        let sources = resolved.into_iter().enumerate().map(source).collect();
+        Planner::new(options).plan(sources, |_, _| true)
     }
 
     /// The format of its local paths.
@@ -306,6 +323,12 @@ impl DownloadPlan {
             job_id: source.job_id.as_deref(),
             hazard: self.hazard_of.get(&(index as u32)).map(|&hazard| &self.hazards[hazard as usize]),
         }
+    }
+
+    /// The index, among the sources as they were given, of the one that a file is of. Panics as
+    /// [`file`](Self::file).
+    pub fn source_of(&self, index: usize) -> usize {
+        self.sources[self.files[index].source as usize].given
     }
 
     /// All files.
@@ -396,7 +419,7 @@ impl Planner {
         }
     }
 
-    fn plan(&self, sources: Vec<Source>) -> DownloadPlan {
+    fn plan(&self, sources: Vec<Source>, is_wanted: impl Fn(usize, &str) -> bool) -> DownloadPlan {
         let mut merge = Merge { sources: &sources, folds_case: self.folds_case, ..Merge::default() };
         // Whoever grows a table reads every path again.
         let rows = sources.iter().map(|source| source.resolved.row_count());
@@ -404,7 +427,8 @@ impl Planner {
         merge.slots.reserve(rows.max().unwrap_or(0));
         for (index, source) in sources.iter().enumerate() {
             for row in 0..source.resolved.row_count() {
-                if self.includes(&source.resolved, row) {
+                let is_wanted = || is_wanted(source.given, source.resolved.local_path(row));
+                if self.includes(&source.resolved, row) && is_wanted() {
                     merge.add(index, row);
                 }
             }

@@ -8,6 +8,7 @@ mod directory;
 mod disk;
 mod durable;
 mod file;
+mod landing;
 mod large;
 mod layout;
 mod link;
@@ -27,10 +28,12 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use self::durable::flush_files;
+pub use self::landing::{SettledCallback, SettledFile};
 pub use self::options::{Concurrency, ConflictResolution, DownloadOptions, RunControl, Verify};
 
 use self::check::{Decision, decide_all};
 use self::directory::Directories;
+use self::landing::Landing;
 use self::object::Outcome;
 use crate::blocking::blocking;
 use crate::client::Client;
@@ -112,7 +115,7 @@ pub(crate) fn cancelled() -> Error {
 }
 
 /// Whether an error would meet every other file too.
-fn concerns_all(error: &Error) -> bool {
+pub(crate) fn concerns_all(error: &Error) -> bool {
     let no_bucket = error.details.get("serviceCode").is_some_and(|code| code == "NoSuchBucket");
     no_bucket
         || matches!(error.code, ErrorCode::Credentials | ErrorCode::InvalidArgument | ErrorCode::DiskFull)
@@ -128,9 +131,10 @@ pub(crate) async fn download(
     plan: &Arc<DownloadPlan>,
     options: &DownloadOptions,
     concurrency: Concurrency,
-    cancel: &CancellationToken,
+    control: &RunControl,
     progress: &Arc<Progress>,
 ) -> Result<DownloadReport> {
+    let cancel = &control.cancel;
     let began = Instant::now();
     let retries_before = client.retries();
     let run = Arc::new(Run {
@@ -146,15 +150,19 @@ pub(crate) async fn download(
         progress: progress.clone(),
         placing: Semaphore::new(PLACING),
     });
-    let mut tally = Tally::new(&run);
+    let landing = control.settled.clone().map(|tell| Landing::new(&run, tell));
+    let mut tally = Tally::new(&run, landing.as_ref());
     let name = |file: u32| run.file(file).local_path.to_owned();
     let result = progress.during(carry_out(&run, &mut tally, concurrency), name).await;
+    let mut report = std::mem::take(&mut tally.report);
+    if let Some(landing) = landing {
+        progress.during(landing.end(), name).await;
+    }
     progress.end();
     if cancel.is_cancelled() {
         return Err(cancelled());
     }
     result?;
-    let mut report = tally.report;
     report.failures.sort_by_key(|&(index, _)| index);
     report.stats.retries = client.retries() - retries_before;
     report.stats.took(began.elapsed());
@@ -222,6 +230,7 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
 /// Counts what becomes of each file, and stops the run when that makes no sense any more.
 struct Tally<'a> {
     run: &'a Run,
+    landing: Option<&'a Landing>,
     report: Report,
     /// What ends the run for all files.
     fatal: Option<Error>,
@@ -234,13 +243,13 @@ struct Report {
 }
 
 impl<'a> Tally<'a> {
-    fn new(run: &'a Run) -> Self {
+    fn new(run: &'a Run, landing: Option<&'a Landing>) -> Self {
         let stats = TransferStatistics {
             files_total: run.plan.file_count() as u64,
             bytes_total: run.plan.total_size(),
             ..TransferStatistics::default()
         };
-        Self { run, report: Report { stats, ..Report::default() }, fatal: None }
+        Self { run, landing, report: Report { stats, ..Report::default() }, fatal: None }
     }
 
     /// The files that are to be fetched.
@@ -268,6 +277,7 @@ impl<'a> Tally<'a> {
                     self.report.stats.files_transferred += 1;
                     self.report.stats.bytes_transferred += self.size(*index);
                     self.run.progress.count_files(1);
+                    self.settle(*index, None);
                     proven = Some(*index);
                 }
                 Ok(false) => {
@@ -286,6 +296,13 @@ impl<'a> Tally<'a> {
         self.report.stats.files_skipped += 1;
         self.report.stats.bytes_skipped += self.size(index);
         self.run.progress.count_files(1);
+        self.settle(index, None);
+    }
+
+    fn settle(&self, index: u32, error: Option<&Error>) {
+        if let Some(landing) = self.landing {
+            landing.settled(index, error.cloned());
+        }
     }
 
     fn fail(&mut self, index: u32, error: Error) {
@@ -311,6 +328,9 @@ impl<'a> Tally<'a> {
             self.run.cancel.cancel();
             self.fatal = Some(failure.error);
             return;
+        }
+        if (index as usize) < self.run.plan.file_count() {
+            self.settle(index, Some(&failure.error));
         }
         self.report.stats.files_failed += 1;
         self.report.failures.push((index, failure));

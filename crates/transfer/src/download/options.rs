@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use tokio_util::sync::CancellationToken;
 
+use super::landing::SettledCallback;
 use crate::progress::ProgressCallback;
 
 /// What happens to a file that is already there with other content.
@@ -82,6 +83,9 @@ pub struct RunControl {
     pub progress: Option<ProgressCallback>,
     /// Ends the run with `CANCELLED` when it is cancelled.
     pub cancel: CancellationToken,
+    /// Told of files as they come to be on the disk for good, flushed, or fail. Without it nothing is flushed but
+    /// what is large.
+    pub settled: Option<SettledCallback>,
 }
 
 impl fmt::Debug for RunControl {

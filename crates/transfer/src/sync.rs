@@ -1,0 +1,288 @@
+//! Downloads the output manifests that a pass of incremental sync names: fetch, map, plan, transfer, and tell what of
+//! each is on the disk for good. One that fails takes no other along.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use rusty_attachments_core::keys::ListedObject;
+use rusty_attachments_core::{
+    Error, ErrorCode, PathFormat, PlanSource, Result, RootMapper, RootMapperOptions, StorageProfileWithId,
+    plan_download_of,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::blocking::blocking;
+use crate::download::{DownloadOptions, RunControl, SettledFile, concerns_all, download};
+use crate::job::{DownloadResult, PathOptions};
+use crate::manifests::{FetchedManifest, download_manifests};
+use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
+use crate::progress::{Phase, Progress};
+
+/// Which manifests are wanted, and where their files go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourcesOptions {
+    /// The manifests.
+    pub sources: Vec<Source>,
+    /// The profiles of the jobs and of this machine.
+    #[serde(default)]
+    pub storage_profiles: Vec<StorageProfileWithId>,
+    /// The profile of this machine; none to leave paths as the jobs wrote them.
+    #[serde(default)]
+    pub local_storage_profile_id: Option<String>,
+    /// What paths are chosen, and by which side's name.
+    #[serde(flatten)]
+    pub paths: PathOptions,
+    /// How files are written.
+    #[serde(flatten)]
+    pub download: DownloadOptions,
+}
+
+/// An output manifest that a session action wrote.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Source {
+    /// Its key below `Manifests/`.
+    pub output_manifest_path: String,
+    /// The job.
+    pub job_id: String,
+    /// The asset root, as the job has it; what the object's metadata says is not looked at.
+    pub root_path: String,
+    /// The format of the root.
+    pub root_path_format: PathFormat,
+    /// The profile that the job was submitted with.
+    #[serde(default)]
+    pub storage_profile_id: Option<String>,
+    /// The only local paths that are wanted; none for all.
+    #[serde(default)]
+    pub only: Option<BTreeSet<String>>,
+    /// Local paths that are not wanted where their time is later than the manifest's, in milliseconds since 1970.
+    #[serde(default)]
+    pub newer: Option<BTreeMap<String, i64>>,
+}
+
+/// What becomes of sources, which go by their index among those given.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SourcesEvent {
+    /// How many files each source has; one that failed is not among them.
+    Planned(Vec<SourcePlanned>),
+    /// Files that are whole and flushed.
+    Landed(Vec<SourceLanded>),
+    /// What could not be downloaded.
+    Failed(Vec<SourceFailed>),
+}
+
+/// What a source has in the plan.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourcePlanned {
+    /// The source.
+    pub source: usize,
+    /// Its files; what a later one writes too is the later one's.
+    pub files: usize,
+    /// When its manifest was written, in milliseconds since 1970.
+    pub last_modified: Option<i64>,
+}
+
+/// A file that is on the disk for good.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceLanded {
+    /// The source.
+    pub source: usize,
+    /// Where the plan puts it.
+    pub local_path: String,
+}
+
+/// A file, or a whole manifest, that could not be downloaded.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceFailed {
+    /// The source.
+    pub source: usize,
+    /// The file; none for the manifest itself.
+    pub local_path: Option<String>,
+    /// What went wrong.
+    pub code: ErrorCode,
+    /// The same, for people.
+    pub message: String,
+}
+
+/// Takes what becomes of sources, from whichever thread.
+pub type SourcesCallback = Arc<dyn Fn(SourcesEvent) + Send + Sync>;
+
+/// Downloads what the sources list, as one: of two that wrote one file, the later wins.
+///
+/// # Errors
+/// As [`DownloadOrchestrator::download`]; what concerns one source alone is told to `events`.
+pub async fn download_sources(
+    orchestrator: &DownloadOrchestrator,
+    options: SourcesOptions,
+    control: &RunControl,
+    events: SourcesCallback,
+) -> Result<DownloadResult> {
+    let began = Instant::now();
+    let SourcesOptions { sources, storage_profiles, local_storage_profile_id, paths, download: how } =
+        options;
+    let client = orchestrator.client();
+    let retries_before = client.retries();
+    let progress = Arc::new(Progress::new(control.progress.clone()));
+    let concurrency = orchestrator.concurrency(how.concurrency);
+
+    let mut mappers = Mappers {
+        profiles: &storage_profiles,
+        local: local_storage_profile_id.as_deref(),
+        known: HashMap::new(),
+    };
+    let root_prefix = &client.settings().root_prefix;
+    let mut failed = Vec::new();
+    let mut objects = Vec::with_capacity(sources.len());
+    for (number, source) in sources.iter().enumerate() {
+        match mappers.of(source) {
+            Ok(mapper) => {
+                let path = &source.output_manifest_path;
+                let key = if root_prefix.is_empty() {
+                    format!("Manifests/{path}")
+                } else {
+                    format!("{root_prefix}/Manifests/{path}")
+                };
+                objects.push(((number, mapper), ListedObject { key, last_modified: None, size: None }));
+            }
+            Err(error) => failed.push(SourceFailed::manifest(number, &error)),
+        }
+    }
+    progress.begin(Phase::Discovering, objects.len() as u64, 0);
+    let (mut planned, mut found) = (Vec::new(), Vec::with_capacity(objects.len()));
+    let take = |(number, mapper): (usize, Arc<RootMapper>), fetched: Result<FetchedManifest>| {
+        match fetched.and_then(|manifest| plan_source(&sources[number], manifest, &mapper)) {
+            Ok((source, last_modified)) => {
+                planned.push(SourcePlanned { source: number, files: 0, last_modified });
+                found.push(source);
+            }
+            Err(error) if error.code == ErrorCode::Cancelled || concerns_all(&error) => return Err(error),
+            Err(error) => failed.push(SourceFailed::manifest(number, &error)),
+        }
+        Ok(())
+    };
+    download_manifests(client, objects, concurrency, &control.cancel, &progress, take).await?;
+    if !failed.is_empty() {
+        events(SourcesEvent::Failed(failed));
+    }
+
+    progress.begin(Phase::Planning, 0, 0);
+    let numbers: Vec<usize> = planned.iter().map(|planned| planned.source).collect();
+    let options = plan_options(paths.include, paths.match_paths_by);
+    let planning = blocking({
+        let times: Vec<Option<i64>> = planned.iter().map(|planned| planned.last_modified).collect();
+        let numbers = numbers.clone();
+        move || {
+            plan_download_of(found, &options, |index, path| sources[numbers[index]].wants(path, times[index]))
+        }
+    });
+    let plan = Arc::new(progress.during(planning, |_| String::new()).await??);
+    for file in 0..plan.file_count() {
+        planned[plan.source_of(file)].files += 1;
+    }
+    events(SourcesEvent::Planned(planned));
+
+    let settled = {
+        let (plan, events) = (plan.clone(), events.clone());
+        move |files: Vec<SettledFile>| {
+            let (mut landed, mut failed) = (Vec::new(), Vec::new());
+            for SettledFile { index, error } in files {
+                let source = numbers[plan.source_of(index)];
+                let local_path = plan.file(index).local_path.to_owned();
+                match error {
+                    None => landed.push(SourceLanded { source, local_path }),
+                    Some(Error { code, message, .. }) => {
+                        failed.push(SourceFailed { source, local_path: Some(local_path), code, message });
+                    }
+                }
+            }
+            if !landed.is_empty() {
+                events(SourcesEvent::Landed(landed));
+            }
+            if !failed.is_empty() {
+                events(SourcesEvent::Failed(failed));
+            }
+        }
+    };
+    let control = RunControl { settled: Some(Arc::new(settled)), ..control.clone() };
+    let report = download(client, &plan, &how, concurrency, &control, &progress).await?;
+    let mut result = DownloadResult::new(plan, report).shortened();
+    result.stats.retries = client.retries() - retries_before;
+    result.stats.took(began.elapsed());
+    Ok(result)
+}
+
+impl Source {
+    fn wants(&self, local_path: &str, last_modified: Option<i64>) -> bool {
+        let is_newer = |newer: &BTreeMap<String, i64>| {
+            newer.get(local_path).is_some_and(|theirs| last_modified.is_some_and(|ours| ours < *theirs))
+        };
+        self.only.as_ref().is_none_or(|only| only.contains(local_path))
+            && !self.newer.as_ref().is_some_and(is_newer)
+    }
+}
+
+impl SourceFailed {
+    fn manifest(source: usize, error: &Error) -> Self {
+        Self { source, local_path: None, code: error.code, message: error.message.clone() }
+    }
+}
+
+/// A mapper for each job profile.
+struct Mappers<'a> {
+    profiles: &'a [StorageProfileWithId],
+    local: Option<&'a str>,
+    known: HashMap<Option<&'a str>, Arc<RootMapper>>,
+}
+
+impl<'a> Mappers<'a> {
+    fn of(&mut self, source: &'a Source) -> Result<Arc<RootMapper>> {
+        // Without a local profile, paths stay as they are whatever the job's profile is.
+        let id = self.local.and(source.storage_profile_id.as_deref());
+        if let Some(known) = self.known.get(&id) {
+            return Ok(known.clone());
+        }
+        let mapper = match (self.local, id) {
+            (Some(_), None) => RootMapper::nothing(LOCAL_FORMAT),
+            _ => RootMapper::new(RootMapperOptions {
+                job_storage_profile: id.map(|id| self.profile(id)).transpose()?,
+                local_storage_profile: self.local.map(|id| self.profile(id)).transpose()?,
+                source_path_format: None,
+                root_overrides: BTreeMap::new(),
+                destination_path_format: LOCAL_FORMAT,
+            })?,
+        };
+        Ok(self.known.entry(id).or_insert(Arc::new(mapper)).clone())
+    }
+
+    fn profile(&self, id: &str) -> Result<StorageProfileWithId> {
+        self.profiles.iter().find(|profile| profile.storage_profile_id == id).cloned().ok_or_else(|| {
+            let message = format!("The storage profile {id} does not exist, or not for this queue.");
+            Error::new(ErrorCode::NotFound, message).with("storageProfileId", id)
+        })
+    }
+}
+
+fn plan_source(
+    source: &Source,
+    fetched: FetchedManifest,
+    mapper: &RootMapper,
+) -> Result<(PlanSource, Option<i64>)> {
+    let (format, applier) = mapper.for_root(&source.root_path)?;
+    let plan_source = PlanSource {
+        manifest: fetched.manifest,
+        root_path: source.root_path.clone(),
+        // Between two profiles the job's has the word; without, the job itself.
+        source_path_format: if applier.is_some() { format } else { source.root_path_format },
+        applier,
+        last_modified: fetched.last_modified.unwrap_or(0),
+        key: Some(format!("Manifests/{}", source.output_manifest_path)),
+        job_id: Some(source.job_id.clone()),
+    };
+    Ok((plan_source, fetched.last_modified))
+}

@@ -1,0 +1,143 @@
+//! The download of a sync's sources: each is told of by itself, and what is told is on the disk.
+
+mod common;
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use common::{ROOT, Scene};
+use rusty_attachments_core::Result;
+use rusty_attachments_farm::Object;
+use rusty_attachments_transfer::{
+    CancellationToken, DownloadResult, RunControl, SourcesEvent, download_sources,
+};
+use serde_json::{Value, json};
+
+/// A source of the scene, mapped from the job's profile to this host's.
+fn source(scene: &Scene, key: &str) -> Value {
+    json!({
+        "outputManifestPath": key.strip_prefix(&format!("{}/Manifests/", scene.location.root_prefix)).unwrap(),
+        "jobId": scene.job_id,
+        "rootPath": ROOT,
+        "rootPathFormat": "posix",
+        "storageProfileId": "sp-job",
+    })
+}
+
+fn profile(id: &str, path: &str) -> Value {
+    json!({
+        "storageProfileId": id,
+        "osFamily": "LINUX",
+        "fileSystemLocations": [{ "name": "out", "path": path, "type": "SHARED" }],
+    })
+}
+
+/// Downloads, and gives all events as JSON in their order.
+async fn sync(
+    scene: &Scene,
+    sources: Vec<Value>,
+    control: RunControl,
+) -> (Result<DownloadResult>, Vec<Value>) {
+    let options = json!({
+        "sources": sources,
+        "storageProfiles": [profile("sp-job", ROOT), profile("sp-local", scene.target().to_str().unwrap())],
+        "localStorageProfileId": "sp-local",
+        "conflictResolution": "overwrite",
+    });
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let sink = told.clone();
+    let events = Arc::new(move |event: SourcesEvent| {
+        if let SourcesEvent::Landed(landed) = &event {
+            assert!(landed.iter().all(|file| fs::exists(&file.local_path).unwrap()), "it is named too early");
+        }
+        sink.lock().unwrap().push(serde_json::to_value(event).unwrap());
+    });
+    let options = serde_json::from_value(options).unwrap();
+    let result = download_sources(&scene.orchestrator(), options, &control, events).await;
+    let told = std::mem::take(&mut *told.lock().unwrap());
+    (result, told)
+}
+
+/// All that the events of one kind list, by source and file name.
+fn listed(events: &[Value], kind: &str) -> Vec<(u64, String)> {
+    let lists = events.iter().filter_map(|event| event[kind].as_array());
+    let name = |path: &Value| path.as_str().unwrap_or("").rsplit('/').next().unwrap().to_owned();
+    let row = |row: &Value| (row["source"].as_u64().unwrap(), name(&row["localPath"]));
+    let mut rows: Vec<_> = lists.flatten().map(row).collect();
+    rows.sort();
+    rows
+}
+
+#[tokio::test]
+async fn every_file_is_told_with_its_source_and_the_later_writer_owns_it() {
+    let scene = Scene::new("sync-told").await;
+    let newer = scene.add(1, 2, &[("shared", b"new"), ("b", b"b")]);
+    let older = scene.add(0, 1, &[("shared", b"old"), ("a", b"a")]);
+    let sources = vec![source(&scene, &newer), source(&scene, &older)];
+    let (result, events) = sync(&scene, sources, RunControl::default()).await;
+    assert_eq!(result.unwrap().stats.files_transferred, 3);
+    let planned: Vec<_> = events[0]["planned"].as_array().unwrap().clone();
+    let files = |source: u64| planned.iter().find(|row| row["source"] == source).unwrap()["files"].clone();
+    assert_eq!((files(0), files(1)), (2.into(), 1.into()));
+    let landed = [(0, "b"), (0, "shared"), (1, "a")].map(|(source, name)| (source, name.to_owned()));
+    assert_eq!(listed(&events, "landed"), landed);
+    assert_eq!(fs::read(scene.path("shared")).unwrap(), b"new");
+
+    let sources = vec![source(&scene, &newer), source(&scene, &older)];
+    let (result, events) = sync(&scene, sources, RunControl::default()).await;
+    assert_eq!(result.unwrap().stats.files_skipped, 3);
+    assert_eq!(listed(&events, "landed"), landed, "what is there already is told too");
+}
+
+#[tokio::test]
+async fn what_fails_of_one_source_takes_no_other_along() {
+    let scene = Scene::new("sync-failed").await;
+    let good = scene.add(0, 1, &[("good", b"good")]);
+    let half = scene.add(1, 2, &[("there", b"there"), ("lost", b"lost")]);
+    scene.farm.remove_object(common::BUCKET, &scene.content_key(b"lost"));
+    let gone = scene.add(2, 3, &[("gone", b"gone")]);
+    scene.farm.remove_object(common::BUCKET, &gone);
+    let foreign = scene.add(3, 4, &[("foreign", b"foreign")]);
+    let mut sources: Vec<Value> = [good, half, gone, foreign].iter().map(|key| source(&scene, key)).collect();
+    sources[3]["storageProfileId"] = "sp-gone".into();
+    let (result, events) = sync(&scene, sources, RunControl::default()).await;
+    assert_eq!(result.unwrap().failure_count, 1);
+    let row = |source, name: &str| (source, name.to_owned());
+    assert_eq!(listed(&events, "failed"), [row(1, "lost"), row(2, ""), row(3, "")]);
+    assert_eq!(listed(&events, "landed"), [row(0, "good"), row(1, "there")]);
+}
+
+#[tokio::test]
+async fn a_retry_writes_only_what_is_missing_and_nothing_over_newer_files() {
+    let scene = Scene::new("sync-retry").await;
+    let key = scene.add(0, 5, &[("a", b"a"), ("b", b"b"), ("c", b"c")]);
+    let path = |name: &str| scene.path(name).to_str().unwrap().to_owned();
+    let (mut only, mut newer) = (source(&scene, &key), source(&scene, &key));
+    only["only"] = json!([path("a")]);
+    sync(&scene, vec![only], RunControl::default()).await.0.unwrap();
+    assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["a"]);
+    newer["newer"] = json!({ path("b"): 6_000, path("c"): 4_000 });
+    sync(&scene, vec![newer], RunControl::default()).await.0.unwrap();
+    assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["a", "c"]);
+}
+
+#[tokio::test]
+async fn a_root_without_metadata_is_the_jobs() {
+    let scene = Scene::new("sync-root").await;
+    let key = scene.add(0, 1, &[("a", b"a")]);
+    let manifest = scene.farm.object(common::BUCKET, &key).unwrap();
+    scene.farm.put_object(common::BUCKET, &key, Object::new(manifest.body().clone()));
+    sync(&scene, vec![source(&scene, &key)], RunControl::default()).await.0.unwrap();
+    assert!(scene.path("a").exists());
+}
+
+#[tokio::test]
+async fn a_cancelled_run_says_so() {
+    let scene = Scene::new("sync-cancelled").await;
+    let key = scene.add(0, 1, &[("a", b"a")]);
+    let cancel = CancellationToken::new();
+    cancel.cancel();
+    let control = RunControl { cancel, ..RunControl::default() };
+    let (result, _) = sync(&scene, vec![source(&scene, &key)], control).await;
+    assert_eq!(result.unwrap_err().code, rusty_attachments_core::ErrorCode::Cancelled);
+}
