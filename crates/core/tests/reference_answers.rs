@@ -269,3 +269,15 @@ fn include_filters() {
         );
     }
 }
+
+#[test]
+fn a_checkpoint_of_the_reference_is_written_as_it_was_read() {
+    for case in cases::<Value>("sync-checkpoints.json") {
+        let checkpoint = &case["checkpoint"];
+        let profile = checkpoint["localStorageProfileId"].as_str();
+        let read = sync::Checkpoint::read(&checkpoint.to_string(), profile).unwrap();
+        let written = read.write();
+        assert!(written.is_ascii());
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), *checkpoint, "{}", case["claim"]);
+    }
+}

@@ -6,6 +6,7 @@
 
 mod category;
 mod checkpoint;
+mod job;
 mod outstanding;
 mod pass;
 mod progress;

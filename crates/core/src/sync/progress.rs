@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::checkpoint::to_ascii_json;
-use super::pass::{Job, SyncSource};
+use super::job::{Job, action_index};
+use super::pass::SyncSource;
 use super::{
     Category, Checkpoint, CheckpointJob, FailedAction, FailedManifest, OutstandingJob, Sidecar, SyncPass,
 };
@@ -269,7 +270,7 @@ impl SyncPass {
             let mut failed = failed.clone();
             failed.manifests.retain_mut(|manifest| !self.is_overwritten(manifest));
             if failed.manifests.is_empty() {
-                let index = super::pass::action_index(&failed.session_action_id);
+                let index = action_index(&failed.session_action_id);
                 outstanding.done_beyond.entry(failed.session_id).or_default().extend(index);
             } else {
                 outstanding.failed.push(failed);
@@ -366,9 +367,10 @@ impl Job {
         let is_open = |((session_id, index), outcome): (&(&str, u64), &Outcome)| {
             (!matches!(outcome, Outcome::Done)).then(|| ((*session_id).to_owned(), *index))
         };
-        let failed = outstanding.failed.iter().filter_map(|failed| {
-            Some((failed.session_id.clone(), super::pass::action_index(&failed.session_action_id)?))
-        });
+        let failed = outstanding
+            .failed
+            .iter()
+            .filter_map(|failed| Some((failed.session_id.clone(), action_index(&failed.session_action_id)?)));
         let mut first_gaps: BTreeMap<String, u64> = BTreeMap::new();
         for (session_id, index) in outcomes.iter().filter_map(is_open).chain(failed) {
             let gap = first_gaps.entry(session_id).or_insert(index);
