@@ -7,6 +7,7 @@
 //! in every run, times included, so that a second download finds nothing to do.
 
 mod beacon;
+mod cache;
 mod frame;
 mod island;
 mod noise;
@@ -101,7 +102,7 @@ pub struct Show {
 }
 
 impl Show {
-    /// Renders the show on all processors: some seconds the first time, and from memory afterwards.
+    /// Renders the show on all processors: some seconds the first time, and from disk or memory afterwards.
     /// `location` is the queue whose storage it will fill.
     pub fn render(location: QueueLocation) -> Self {
         let job_id = id("job", "lighthouse");
@@ -263,8 +264,12 @@ fn pictures() -> &'static Pictures {
         let stopped =
             RENDERED_TWICE.iter().flat_map(|task| task * FRAMES_PER_TASK..(task + 1) * FRAMES_PER_TASK);
         Pictures {
-            finished: pool::render(&(0..FRAMES).collect::<Vec<_>>(), frame::finished),
-            unfinished: pool::render(&stopped.collect::<Vec<_>>(), frame::unfinished),
+            finished: cache::kept("finished", &(0..FRAMES).collect::<Vec<_>>(), |numbers| {
+                pool::render(numbers, frame::finished)
+            }),
+            unfinished: cache::kept("unfinished", &stopped.collect::<Vec<_>>(), |numbers| {
+                pool::render(numbers, frame::unfinished)
+            }),
         }
     })
 }
