@@ -2,8 +2,9 @@
 //!
 //! [`Farm`] is an S3 server on the loopback interface that checks signatures, keeps its objects in
 //! memory and remembers every request, so that a test can also claim that *no* request was made.
-//! [`Rule`]s make it late, faulty or wrong. [`deadline`] is the queue whose jobs write the objects. [`outputs`] writes what a render worker would have written. [`show`] is a small rendered job
-//! that is worth looking at.
+//! [`Rule`]s make it late, faulty or wrong. [`outputs`] writes what a render worker would have
+//! written. [`deadline`] is a queue of Deadline Cloud, whose jobs do so as tests tell. [`show`] is a
+//! small rendered job that is worth looking at.
 //!
 //! Nothing here uses the product's own crates: keys, hashes and manifests are built a second time,
 //! on purpose, so that a mistake in the product cannot hide behind the same mistake here.

@@ -70,6 +70,28 @@ fn with_works_it_names_their_jobs_and_with_tls_what_to_trust() {
 }
 
 #[test]
+fn with_a_history_its_first_step_has_happened_and_nonsense_is_named() {
+    let path = std::env::temp_dir().join(format!("rusty-attachments-history-{}.json", std::process::id()));
+    let write = |event: &str| std::fs::write(&path, format!(r#"{{ "steps": [[{event}]] }}"#)).unwrap();
+    write(r#"{ "event": "job", "name": "shot" }"#);
+    let arguments = ["--history", path.to_str().unwrap()];
+    let (mut program, introduction) = start(&arguments);
+    assert!(introduction["jobs"]["shot"]["jobId"].as_str().unwrap().starts_with("job-"));
+    assert_eq!(introduction["accountId"], "123456789012");
+    drop(program.stdin.take());
+    assert!(ends_in_time(&mut program));
+    for (nonsense, word) in
+        [(r#"{ "event": "jab" }"#, "jab"), (r#"{ "event": "jobDeleted", "job": "x" }"#, "job x")]
+    {
+        write(nonsense);
+        let output = Command::new(env!("CARGO_BIN_EXE_farm")).args(arguments).output().unwrap();
+        let problem = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && problem.contains(word), "{problem}");
+    }
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
 fn arguments_that_do_not_exist_are_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_farm")).arg("--shwo").output().unwrap();
     assert_eq!(output.status.code(), Some(2));

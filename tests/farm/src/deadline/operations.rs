@@ -1,12 +1,14 @@
 //! What each operation answers, member by member.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::history::Queue;
 use super::job::{Action, Definition, Job, Session, Step, Summary, Task};
 use super::search::{Search, within};
-use super::time::{Micros, iso, micros, now};
+use super::time::{Micros, iso, now, since_epoch};
 use crate::access::Guard;
 use crate::refusal::Refusal;
 
@@ -17,14 +19,12 @@ pub(super) const USER: &str = "arn:aws:sts::123456789012:assumed-role/artists/mi
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operation<'a> {
     SearchJobs { farm: &'a str },
-    GetFarm { farm: &'a str },
     GetQueue(At<'a>),
     GetJob(At<'a>, &'a str),
     GetTask(At<'a>, &'a str, &'a str, &'a str),
     ListSessions(At<'a>, &'a str),
     ListSessionActions(At<'a>, &'a str),
     GetStorageProfileForQueue(At<'a>, &'a str),
-    ListStorageProfilesForQueue(At<'a>),
     AssumeQueueRoleForUser(At<'a>),
 }
 
@@ -42,9 +42,6 @@ impl<'a> Operation<'a> {
         if method != Method::GET {
             return None;
         }
-        if let ["farms", farm] = parts[..] {
-            return Some(Self::GetFarm { farm });
-        }
         let ["farms", farm, "queues", queue, rest @ ..] = &parts[..] else {
             return None;
         };
@@ -52,7 +49,6 @@ impl<'a> Operation<'a> {
         Some(match rest {
             [] => Self::GetQueue(at),
             ["user-roles"] => Self::AssumeQueueRoleForUser(at),
-            ["storage-profiles"] => Self::ListStorageProfilesForQueue(at),
             ["storage-profiles", profile] => Self::GetStorageProfileForQueue(at, profile),
             ["jobs", job] => Self::GetJob(at, job),
             ["jobs", job, "sessions"] => Self::ListSessions(at, job),
@@ -65,14 +61,12 @@ impl<'a> Operation<'a> {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::SearchJobs { .. } => "SearchJobs",
-            Self::GetFarm { .. } => "GetFarm",
             Self::GetQueue(..) => "GetQueue",
             Self::GetJob(..) => "GetJob",
             Self::GetTask(..) => "GetTask",
             Self::ListSessions(..) => "ListSessions",
             Self::ListSessionActions(..) => "ListSessionActions",
             Self::GetStorageProfileForQueue(..) => "GetStorageProfileForQueue",
-            Self::ListStorageProfilesForQueue(..) => "ListStorageProfilesForQueue",
             Self::AssumeQueueRoleForUser(..) => "AssumeQueueRoleForUser",
         }
     }
@@ -90,10 +84,6 @@ impl Queue {
             Operation::SearchJobs { farm } => {
                 self.check_farm(farm)?;
                 self.search(body)
-            }
-            Operation::GetFarm { farm } => {
-                self.check_farm(farm)?;
-                Ok(self.created(json!({ "farmId": farm, "displayName": "studio", "costScaleFactor": 1.0 })))
             }
             Operation::GetQueue(at) => {
                 self.check(at)?;
@@ -132,16 +122,6 @@ impl Queue {
                 let profile = self.storage_profiles.get(id);
                 let profile = profile.ok_or_else(|| Refusal::not_found("storage-profile", id))?;
                 Ok(json!(profile))
-            }
-            Operation::ListStorageProfilesForQueue(at) => {
-                self.check(at)?;
-                query.page("storageProfiles", self.storage_profiles.values(), |profile| {
-                    json!({
-                        "storageProfileId": profile.storage_profile_id,
-                        "displayName": profile.display_name,
-                        "osFamily": profile.os_family,
-                    })
-                })
             }
             Operation::AssumeQueueRoleForUser(at) => {
                 self.check(at)?;
@@ -192,13 +172,13 @@ impl Queue {
     }
 
     fn role(&self, guard: &Guard) -> Value {
-        let lifetime = std::time::Duration::try_from_secs_f64(self.settings.role_seconds).unwrap_or_default();
-        let (credentials, _) = guard.issue_role(lifetime);
+        let lifetime = Duration::try_from_secs_f64(self.settings.role_seconds).unwrap_or_default();
+        let (credentials, until) = guard.issue_role(lifetime);
         json!({ "credentials": {
             "accessKeyId": credentials.access_key_id,
             "secretAccessKey": credentials.secret_access_key,
             "sessionToken": credentials.session_token,
-            "expiration": iso(now() + micros(lifetime.as_secs_f64())),
+            "expiration": iso(since_epoch(until)),
         } })
     }
 

@@ -9,8 +9,11 @@ use time::format_description::well_known::Rfc3339;
 pub(super) type Micros = i64;
 
 pub(super) fn now() -> Micros {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
+    since_epoch(SystemTime::now())
+}
+
+pub(super) fn since_epoch(time: SystemTime) -> Micros {
+    time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| Micros::try_from(since.as_micros()).unwrap_or(Micros::MAX))
 }
 

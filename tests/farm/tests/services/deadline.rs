@@ -331,7 +331,7 @@ async fn what_is_not_there_is_named() {
     let farm = farm(half_done()).await;
     let step = id("step", "shot/render");
     for (address, kind_of) in [
-        ("/2023-10-12/farms/farm-x".to_owned(), "farm"),
+        ("/2023-10-12/farms/farm-x/queues/queue-x".to_owned(), "farm"),
         (format!("/2023-10-12/farms/{}/queues/queue-x", id("farm", "studio")), "queue"),
         (job("nobody's"), "job"),
         (job("shot") + "/session-actions?sessionId=session-x", "session"),
