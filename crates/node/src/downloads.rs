@@ -169,6 +169,11 @@ pub struct OutputsHandle {
 }
 
 impl OutputsHandle {
+    fn of_jobs(result: transfer::MultiJobDownloadResult) -> Self {
+        let transfer::MultiJobDownloadResult { result, jobs, jobs_with_unmapped } = result;
+        Self::new(result, Some(OfJobs { jobs, jobs_with_unmapped }))
+    }
+
     fn new(result: transfer::DownloadResult, of_jobs: Option<OfJobs>) -> Self {
         Self {
             plan: Some(result.plan),
@@ -349,9 +354,7 @@ impl OrchestratorHandle {
         let control = control(cancel, on_progress);
         env.spawn_future(async move {
             let result = transfer::download_multiple_jobs(&orchestrator, &options, &control).await;
-            let transfer::MultiJobDownloadResult { result, jobs, jobs_with_unmapped } =
-                result.map_err(raise)?;
-            Ok(OutputsHandle::new(result, Some(OfJobs { jobs, jobs_with_unmapped })))
+            Ok(OutputsHandle::of_jobs(result.map_err(raise)?))
         })
     }
 
@@ -378,7 +381,7 @@ impl OrchestratorHandle {
         });
         env.spawn_future(async move {
             let result = transfer::download_sources(&orchestrator, options, &control, events).await;
-            let mut handle = OutputsHandle::new(result.map_err(raise)?, None);
+            let mut handle = OutputsHandle::of_jobs(result.map_err(raise)?);
             handle.outputs.batches = Some(batches.load(Ordering::Relaxed));
             Ok(handle)
         })

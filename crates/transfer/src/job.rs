@@ -246,23 +246,31 @@ pub async fn download_multiple_jobs(
         control,
     };
     let result = work.run(&jobs).await?;
-    let planned = result.plan.jobs();
-    let part = |job: &JobInfo| {
-        let PlannedJob { file_count, total_size, unmapped_count } =
-            planned.get(job.job_id.as_str()).copied().unwrap_or_default();
-        let is_of_job = |failure: &&FileFailure| failure.job_id.as_ref() == Some(&job.job_id);
-        JobDownloadResult {
-            job_id: job.job_id.clone(),
-            files_total: file_count,
-            bytes_total: total_size,
-            failure_count: result.failures.iter().filter(is_of_job).count(),
-            unmapped_count,
-        }
-    };
-    let jobs: Vec<JobDownloadResult> = options.jobs.iter().map(part).collect();
-    let jobs_with_unmapped =
-        jobs.iter().filter(|job| job.unmapped_count > 0).map(|job| job.job_id.clone()).collect();
-    Ok(MultiJobDownloadResult { result: result.shortened(), jobs, jobs_with_unmapped })
+    Ok(MultiJobDownloadResult::new(result, options.jobs.iter().map(|job| job.job_id.as_str())))
+}
+
+impl MultiJobDownloadResult {
+    /// Tells apart what became of each job.
+    pub(crate) fn new<'a>(result: DownloadResult, job_ids: impl Iterator<Item = &'a str>) -> Self {
+        let planned = result.plan.jobs();
+        let part = |job_id: &str| {
+            let PlannedJob { file_count, total_size, unmapped_count } =
+                planned.get(job_id).copied().unwrap_or_default();
+            let is_of_job = |failure: &&FileFailure| failure.job_id.as_deref() == Some(job_id);
+            JobDownloadResult {
+                job_id: job_id.to_owned(),
+                files_total: file_count,
+                bytes_total: total_size,
+                failure_count: result.failures.iter().filter(is_of_job).count(),
+                unmapped_count,
+            }
+        };
+        let jobs: Vec<JobDownloadResult> = job_ids.map(part).collect();
+        let jobs_with_unmapped =
+            jobs.iter().filter(|job| job.unmapped_count > 0).map(|job| job.job_id.clone()).collect();
+        drop(planned);
+        Self { result: result.shortened(), jobs, jobs_with_unmapped }
+    }
 }
 
 impl DownloadResult {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
 use crate::download::{DownloadOptions, RunControl, SettledFile, concerns_all, download};
-use crate::job::{DownloadResult, PathOptions};
+use crate::job::{DownloadResult, MultiJobDownloadResult, PathOptions};
 use crate::manifests::{FetchedManifest, download_manifests};
 use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
 use crate::progress::{Phase, Progress};
@@ -122,10 +122,11 @@ pub async fn download_sources(
     options: SourcesOptions,
     control: &RunControl,
     events: SourcesCallback,
-) -> Result<DownloadResult> {
+) -> Result<MultiJobDownloadResult> {
     let began = Instant::now();
     let SourcesOptions { sources, storage_profiles, local_storage_profile_id, paths, download: how } =
         options;
+    let job_ids: BTreeSet<String> = sources.iter().map(|source| source.job_id.clone()).collect();
     let client = orchestrator.client();
     let retries_before = client.retries();
     let progress = Arc::new(Progress::new(control.progress.clone()));
@@ -211,10 +212,10 @@ pub async fn download_sources(
     };
     let control = RunControl { settled: Some(Arc::new(settled)), ..control.clone() };
     let report = download(client, &plan, &how, concurrency, &control, &progress).await?;
-    let mut result = DownloadResult::new(plan, report).shortened();
+    let mut result = DownloadResult::new(plan, report);
     result.stats.retries = client.retries() - retries_before;
     result.stats.took(began.elapsed());
-    Ok(result)
+    Ok(MultiJobDownloadResult::new(result, job_ids.iter().map(String::as_str)))
 }
 
 impl Source {

@@ -9,7 +9,7 @@ use common::{ROOT, Scene};
 use rusty_attachments_core::Result;
 use rusty_attachments_farm::Object;
 use rusty_attachments_transfer::{
-    CancellationToken, DownloadResult, RunControl, SourcesEvent, download_sources,
+    CancellationToken, MultiJobDownloadResult, RunControl, SourcesEvent, download_sources,
 };
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ async fn sync(
     scene: &Scene,
     sources: Vec<Value>,
     control: RunControl,
-) -> (Result<DownloadResult>, Vec<Value>) {
+) -> (Result<MultiJobDownloadResult>, Vec<Value>) {
     let options = json!({
         "sources": sources,
         "storageProfiles": [profile("sp-job", ROOT), profile("sp-local", scene.target().to_str().unwrap())],
@@ -75,7 +75,7 @@ async fn every_file_is_told_with_its_source_and_the_later_writer_owns_it() {
     let older = scene.add(0, 1, &[("shared", b"old"), ("a", b"a")]);
     let sources = vec![source(&scene, &newer), source(&scene, &older)];
     let (result, events) = sync(&scene, sources, RunControl::default()).await;
-    assert_eq!(result.unwrap().stats.files_transferred, 3);
+    assert_eq!(result.unwrap().result.stats.files_transferred, 3);
     let planned: Vec<_> = events[0]["planned"].as_array().unwrap().clone();
     let files = |source: u64| planned.iter().find(|row| row["source"] == source).unwrap()["files"].clone();
     assert_eq!((files(0), files(1)), (2.into(), 1.into()));
@@ -85,7 +85,7 @@ async fn every_file_is_told_with_its_source_and_the_later_writer_owns_it() {
 
     let sources = vec![source(&scene, &newer), source(&scene, &older)];
     let (result, events) = sync(&scene, sources, RunControl::default()).await;
-    assert_eq!(result.unwrap().stats.files_skipped, 3);
+    assert_eq!(result.unwrap().result.stats.files_skipped, 3);
     assert_eq!(listed(&events, "landed"), landed, "what is there already is told too");
 }
 
@@ -101,7 +101,7 @@ async fn what_fails_of_one_source_takes_no_other_along() {
     let mut sources: Vec<Value> = [good, half, gone, foreign].iter().map(|key| source(&scene, key)).collect();
     sources[3]["storageProfileId"] = "sp-gone".into();
     let (result, events) = sync(&scene, sources, RunControl::default()).await;
-    assert_eq!(result.unwrap().failure_count, 1);
+    assert_eq!(result.unwrap().result.failure_count, 1);
     let row = |source, name: &str| (source, name.to_owned());
     assert_eq!(listed(&events, "failed"), [row(1, "lost"), row(2, ""), row(3, "")]);
     assert_eq!(listed(&events, "landed"), [row(0, "good"), row(1, "there")]);
