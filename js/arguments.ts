@@ -76,6 +76,12 @@ export const abortSignal: Check<AbortSignal> = (value, name) => {
     : refuse(value, name, 'an AbortSignal')
 }
 
+/** A function that is told something. */
+export function callback<Told extends unknown[]>(value: unknown, name: string): (...told: Told) => unknown {
+  if (typeof value === 'function') return value as (...told: Told) => unknown
+  throw invalid(`${name} must be a function`, name)
+}
+
 /** An integer that counts something. */
 export const count: Check<number> = (value, name) => {
   const n = integer(value, name)

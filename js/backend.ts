@@ -120,10 +120,14 @@ export interface Bindings {
   matchesIncludeFilters(path: string, filters: Wire): boolean
 }
 
-/** A binding with the way to and from its wire form. */
-export interface Backend<B extends Bindings = Bindings> {
+/** The way to and from a binding's wire form. */
+export interface Wiring {
   readonly name: 'native' | 'wasm'
-  readonly bindings: B
   readonly pack: (value: unknown) => Wire
   readonly unpack: (wire: Wire) => unknown
+}
+
+/** A binding with the way to and from its wire form. */
+export interface Backend<B extends Bindings | SyncBindings = Bindings> extends Wiring {
+  readonly bindings: B
 }

@@ -22,11 +22,11 @@ import type * as Types from './types.js'
 /** What reads or writes: the native face has it, the WebAssembly face refuses it. */
 export type Downloads = Pick<
   typeof Types,
-  'DownloadOrchestrator' | 'downloadJobOutputs' | 'downloadMultipleJobs'
+  'DownloadOrchestrator' | 'downloadJobOutputs' | 'downloadMultipleJobs' | 'syncOutputs' | 'watchOutputs'
 >
 
-/** Everything pure. */
-export type PureFace = Omit<typeof Types, keyof Downloads | 'init'>
+/** Everything pure but incremental sync, whose WebAssembly is a file of its own. */
+export type PureFace = Omit<typeof Types, keyof Downloads | 'SyncPass' | 'init'>
 
 export const pathFormat = oneOf('windows', 'posix')
 

@@ -1,7 +1,7 @@
 /** The classes whose values live in Rust. They are the same on both faces; only what they hold differs. */
 
 import { count, invalid } from './arguments.js'
-import type { Backend, Freed, ManifestHandle, PlanHandle, ResolvedHandle, Wire } from './backend.js'
+import type { Freed, ManifestHandle, PlanHandle, ResolvedHandle, Wire, Wiring } from './backend.js'
 import { AttachmentsError, calling } from './errors.js'
 import type * as Types from './types.js'
 
@@ -10,12 +10,12 @@ const pageRows = 50_000
 
 /** Owns one value of a binding until it is freed or collected. */
 export class Handle<H extends Freed> {
-  readonly #backend: Backend
+  readonly #backend: Wiring
   #held: H | null
 
-  constructor(backend: Backend, held: H) {
+  constructor(backend: Wiring, held: H) {
     // Callers may try `new Manifest()`, whatever the types say.
-    if ((backend as Backend | undefined)?.pack === undefined) {
+    if ((backend as Wiring | undefined)?.pack === undefined) {
       throw invalid(
         `${new.target.name} cannot be constructed; a function of this package makes it`,
         'constructor',
@@ -29,7 +29,7 @@ export class Handle<H extends Freed> {
   static held<H extends Freed>(
     type: abstract new (...args: never[]) => Handle<H>,
     handle: unknown,
-    backend: Backend,
+    backend: Wiring,
     name: string,
   ): H {
     // What only inherits from the class has nothing to hold.

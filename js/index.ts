@@ -1,22 +1,37 @@
 /** The face in Node: the native addon, or, where none fits, WebAssembly for everything that is pure. */
 
 import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 
 import { createDownloads } from './downloads.js'
 import { createFace } from './face.js'
 import { loadAddon } from './native.js'
+import { createSync } from './sync/sync.js'
+import { createSyncPass } from './sync/sync-pass.js'
+import { createWasmSyncPass } from './sync/wasm-sync.js'
 import type * as Types from './types.js'
 import { unavailable } from './unavailable.js'
 import { loadSync, wasmBackend } from './wasm-backend.js'
-import { wasmFile } from './wasm-file.js'
+import { wasmFile, wasmSyncFile } from './wasm-file.js'
 
 function face(): typeof Types {
   const init = async () => {}
   const addon = loadAddon()
-  if ('backend' in addon) return { ...createFace(addon.backend), ...createDownloads(addon.backend), init }
+  if ('backend' in addon) {
+    const { backend } = addon
+    const SyncPass = createSyncPass(backend, init)
+    return {
+      ...createFace(backend),
+      ...createDownloads(backend),
+      ...createSync(backend, SyncPass),
+      SyncPass,
+      init,
+    }
+  }
   loadSync(readFileSync(wasmFile))
   const why = addon.reason instanceof Error ? addon.reason.message : String(addon.reason)
-  return { ...createFace(wasmBackend), ...unavailable(why, addon.reason), init }
+  const SyncPass = createWasmSyncPass(() => readFile(wasmSyncFile))
+  return { ...createFace(wasmBackend), ...unavailable(why, addon.reason), SyncPass, init }
 }
 
 export const {
@@ -26,6 +41,7 @@ export const {
   Manifest,
   PathMappingApplier,
   ResolvedManifestPaths,
+  SyncPass,
   assetRootFromMetadata,
   createManifest,
   decodeManifest,
@@ -45,4 +61,6 @@ export const {
   planDownload,
   resolveManifestPaths,
   rootPathHash,
+  syncOutputs,
+  watchOutputs,
 } = face()

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 
 import type { Backend } from './backend.js'
-import type { NativeBindings } from './downloads.js'
+import type { NativeBindings } from './orchestrate.js'
 
 /** The addon, or why there is none. */
 export type Addon = { backend: Backend<NativeBindings> } | { reason: unknown }

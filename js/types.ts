@@ -657,32 +657,4 @@ export declare function downloadMultipleJobs(
   options: DownloadMultipleJobsOptions,
 ): Promise<MultiJobDownloadResult>
 
-/** Options of incremental sync: a queue's new outputs since the checkpoint. */
-export type SyncOptions = Omit<OutputOptions, 'selectLatestPerTask' | 'dryRun'> & {
-  /** Where checkpoints are kept; default `~/.deadline/incremental_download`. */
-  checkpointDirectory?: string | undefined
-  /** Where there is no checkpoint yet: how far to look back, in minutes. */
-  bootstrapLookbackMinutes?: number | undefined
-}
-
-/** What one pass of incremental sync did. */
-export type SyncResult = {
-  stats: TransferStatistics
-  jobsWithUnmapped: string[]
-  failureCount: number
-  failures: FileFailure[]
-}
-
-/** What happens while a queue is watched. */
-export type SyncEvent =
-  | { type: 'file'; localPath: string; jobId: string }
-  | { type: 'pass'; result: SyncResult }
-  | { type: 'error'; error: AttachmentsError }
-
-/** Incremental sync. */
-export type IncrementalSync = {
-  /** One pass over a queue. */
-  syncOutputs(options: SyncOptions): Promise<SyncResult>
-  /** Passes on an interval, until the signal aborts. */
-  watchOutputs(options: SyncOptions & { intervalSeconds?: number | undefined }): AsyncIterable<SyncEvent>
-}
+export * from './sync/types.js'

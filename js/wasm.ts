@@ -1,6 +1,7 @@
 /** The WebAssembly face: what a browser gets, and `rusty-attachments/wasm` everywhere. */
 
 import { createFace } from './face.js'
+import { createWasmSyncPass } from './sync/wasm-sync.js'
 import type * as Types from './types.js'
 import { unavailable } from './unavailable.js'
 import { load, wasmBackend } from './wasm-backend.js'
@@ -12,6 +13,7 @@ export const {
   Manifest,
   PathMappingApplier,
   ResolvedManifestPaths,
+  SyncPass,
   assetRootFromMetadata,
   createManifest,
   decodeManifest,
@@ -31,8 +33,11 @@ export const {
   planDownload,
   resolveManifestPaths,
   rootPathHash,
+  syncOutputs,
+  watchOutputs,
 }: typeof Types = {
   ...createFace(wasmBackend),
   ...unavailable('this is the WebAssembly face; import `rusty-attachments` in Node'),
+  SyncPass: createWasmSyncPass(),
   init: load,
 }

@@ -14,7 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 
@@ -111,22 +111,19 @@ async function wasmModule({ crate, name, budget }, first) {
 }
 
 function javascript() {
-  const sources = readdirSync(join(root, 'js'), { withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(root, 'js', entry.name))
+  const files = (folder, ending) =>
+    readdirSync(folder, { recursive: true }).filter((name) => ending.test(name))
+  const sources = files(join(root, 'js'), /\.ts$/)
   const outputs = sources
-    .filter((file) => !file.endsWith('.d.ts'))
-    .flatMap((file) =>
-      ['.js', '.js.map', '.d.ts'].map((ending) => join(dist, basename(file, '.ts') + ending)),
-    )
+    .filter((name) => !name.endsWith('.d.ts'))
+    .flatMap((name) => ['.js', '.js.map', '.d.ts'].map((ending) => name.slice(0, -'.ts'.length) + ending))
   // What a source that is no more has left behind would be published.
-  for (const name of readdirSync(dist)) {
-    const isOurs = /\.(js|js\.map|d\.ts)$/.test(name) && !glue.includes(name)
-    if (isOurs && !outputs.includes(join(dist, name))) rmSync(join(dist, name))
+  for (const name of files(dist, /\.(js|js\.map|d\.ts)$/)) {
+    if (!glue.includes(name) && !outputs.includes(name)) rmSync(join(dist, name))
   }
-  if (stale(outputs, [...sources, join(root, 'tsconfig.json')])) {
-    run(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', root)
-  }
+  const inputs = [...sources.map((name) => join(root, 'js', name)), join(root, 'tsconfig.json')]
+  const made = outputs.map((name) => join(dist, name))
+  if (stale(made, inputs)) run(process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '-p', root)
 }
 
 /** Builds the package. */

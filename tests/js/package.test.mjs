@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cp, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
@@ -123,15 +123,26 @@ test('what is published is what runs', async () => {
     shell: process.platform === 'win32',
   })
   const packed = JSON.parse(stdout)[0].files.map(({ path }) => path)
-  const built = await readdir(join(root, 'dist'))
+  const built = await readdir(join(root, 'dist'), { recursive: true })
   const needed = built.filter((file) => /\.(js|node|wasm)$/.test(file)).map((file) => `dist/${file}`)
-  for (const file of [...needed, 'dist/types.d.ts', 'docs/path-mapping.svg', 'LICENSE', 'README.md'])
+  for (const file of [
+    ...needed,
+    'dist/types.d.ts',
+    'dist/sync/types.d.ts',
+    'docs/path-mapping.svg',
+    'LICENSE',
+    'README.md',
+  ])
     assert.ok(packed.includes(file), file)
-  const foreign = packed.filter((file) => !/^(dist|docs|js\/examples)\/|^[^/]+$|^js\/types\.ts$/.test(file))
+  const foreign = packed.filter(
+    (file) => !/^(dist|docs|js\/examples)\/|^[^/]+$|^js\/(sync\/)?types\.ts$/.test(file),
+  )
   assert.deepEqual(foreign, [])
-  const sources = await readdir(join(root, 'js'))
-  const scripts = packed.filter((file) => /^dist\/.*\.js$/.test(file) && file !== 'dist/rusty_attachments.js')
-  const orphans = scripts.filter((file) => !sources.includes(`${basename(file, '.js')}.ts`))
+  const sources = await readdir(join(root, 'js'), { recursive: true })
+  const scripts = packed.filter((file) => /^dist\/(?!rusty_attachments).*\.js$/.test(file))
+  const orphans = scripts.filter(
+    (file) => !sources.includes(file.slice('dist/'.length, -'.js'.length) + '.ts'),
+  )
   assert.deepEqual(orphans, [], 'left behind by sources that are no more')
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const links = [...readme.matchAll(/\]\((js|docs)\/([^)]+)\)/g)].map(

@@ -27,8 +27,10 @@ const folderOf = (timestamp, index) =>
   `${task}/${timestamp}_sessionaction-0123456789abcdef0123456789abcdef-${index}`
 
 test('both faces export exactly what types.ts declares', () => {
-  const types = readFileSync(join(root, 'js/types.ts'), 'utf8')
-  const declared = [...types.matchAll(/^export declare (?:class|function) (\w+)/gm)].map((match) => match[1])
+  const types = ['types.ts', 'sync/types.ts'].map((name) => readFileSync(join(root, 'js', name), 'utf8'))
+  const declared = [...types.join('').matchAll(/^export declare (?:class|function) (\w+)/gm)].map(
+    (match) => match[1],
+  )
   for (const face of Object.values(faces)) assert.deepEqual(Object.keys(face).sort(), declared.sort())
 })
 

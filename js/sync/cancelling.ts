@@ -1,0 +1,38 @@
+/** Cancellation: by the caller, whose signal may come from another realm, or by us. */
+
+import { AttachmentsError } from '../errors.js'
+
+/** A signal of our own that follows the caller's. */
+export class Following {
+  readonly #controller = new AbortController()
+  readonly #theirs: AbortSignal | undefined
+
+  constructor(theirs: AbortSignal | undefined) {
+    this.#theirs = theirs
+    if (theirs?.aborted) this.#follow()
+    theirs?.addEventListener('abort', this.#follow)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  abort(reason?: unknown): void {
+    this.#controller.abort(reason)
+  }
+
+  /** Follows no more. */
+  end(): void {
+    this.#theirs?.removeEventListener('abort', this.#follow)
+  }
+
+  readonly #follow = () => {
+    this.#controller.abort(this.#theirs?.reason)
+  }
+}
+
+/** What was thrown, or, where the signal has aborted, that it was. */
+export function orCancelled(thrown: unknown, signal: AbortSignal): unknown {
+  if (!signal.aborted || (thrown instanceof AttachmentsError && thrown.code === 'CANCELLED')) return thrown
+  return new AttachmentsError('CANCELLED', 'the sync was cancelled', {}, { cause: signal.reason })
+}
