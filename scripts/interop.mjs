@@ -27,5 +27,5 @@ await build()
 buildFarm()
 python()
 process.env.INTEROP_PROGRAMS = programs
-const tests = ['interop', 'sync'].map((name) => join(root, `tests/interop/${name}.test.mjs`))
+const tests = ['interop', 'sync', 'beside'].map((name) => join(root, `tests/interop/${name}.test.mjs`))
 run(process.execPath, '--test', '--test-reporter=spec', ...tests)
