@@ -32,18 +32,21 @@ static JOBS: LazyLock<Option<Semaphore>> = LazyLock::new(|| open_files_allowed()
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
 /// One of the runs that share the process's descriptors.
-struct Share;
+struct Share {
+    /// What one run may have alone.
+    all: Option<usize>,
+}
 
 impl Share {
     fn new() -> Self {
         RUNS.fetch_add(1, Ordering::Relaxed);
-        Self
+        Self { all: open_files_allowed() }
     }
 
     /// How many jobs a run may have: connections outlast their jobs, so no run may take all of them in turn.
     fn most(&self) -> usize {
         let runs = RUNS.load(Ordering::Relaxed).max(1);
-        open_files_allowed().map_or(MOST, |files| (files / runs).clamp(1, MOST))
+        self.all.map_or(MOST, |files| (files / runs).clamp(1, MOST))
     }
 }
 

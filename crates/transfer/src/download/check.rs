@@ -55,8 +55,8 @@ fn decide(file: &PlannedFile<'_>, options: &DownloadOptions, cancel: &Cancellati
     }
     // A target that cannot be looked at is not there, or making it will tell why.
     let Ok(metadata) = fs::metadata(target) else {
-        let dangling = fs::symlink_metadata(target).is_ok();
-        let stays = dangling && options.conflict_resolution == ConflictResolution::Skip;
+        let is_dangling = || fs::symlink_metadata(target).is_ok();
+        let stays = options.conflict_resolution == ConflictResolution::Skip && is_dangling();
         return Ok(if stays { Decision::Skip } else { Decision::Fetch });
     };
     if metadata.is_dir() {

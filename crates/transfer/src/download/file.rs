@@ -3,8 +3,8 @@
 use std::fs::{self, File, FileTimes, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{LazyLock, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rusty_attachments_core::Result;
@@ -168,8 +168,10 @@ fn rename_held(from: &Path, to: &Path) -> io::Result<()> {
 /// A name in the target's directory that is ours to see, and tells which process of which system made it.
 pub(crate) fn temporary_name(target: &Path) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
+    static PROCESS: LazyLock<String> =
+        LazyLock::new(|| format!("{:016x}-{:x}", system(), std::process::id()));
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    name_with_origin(target, &format!("{:016x}-{:x}-{count:x}", system(), std::process::id()))
+    name_with_origin(target, &format!("{}-{count:x}", *PROCESS))
 }
 
 /// A name in the target's directory that every run finds again.

@@ -40,7 +40,27 @@ pub(crate) fn check(
     options: &DownloadOptions,
     cancel: &CancellationToken,
 ) -> Result<()> {
+    // Looking at every file that is replaced costs more than all the rest: only a disk that may lack room is worth it.
+    let Some(_) = lacking(plan, files, |_| 0, cancel)? else { return Ok(()) };
     let replaces = options.conflict_resolution == ConflictResolution::Overwrite;
+    let freed = |path: &Path| if replaces { freed_by_replacing(path) } else { 0 };
+    let Some((path, need, available)) = lacking(plan, files, freed, cancel)? else { return Ok(()) };
+    let message = format!(
+        "The disk of {} has {available} bytes left, but {need} are needed. Free some space; nothing was written.",
+        path.display()
+    );
+    Err(path_error(ErrorCode::DiskFull, message, &path)
+        .with("neededBytes", need)
+        .with("availableBytes", available))
+}
+
+/// A disk that has less room than the files need, which free what `freed` says: where it is, what it needs and has.
+fn lacking(
+    plan: &DownloadPlan,
+    files: &[u32],
+    freed: impl Fn(&Path) -> u64,
+    cancel: &CancellationToken,
+) -> Result<Option<(PathBuf, u64, u64)>> {
     let mut by_root: HashMap<&str, Need> = HashMap::new();
     for file in files.iter().map(|&index| plan.file(index as usize)) {
         if cancel.is_cancelled() {
@@ -48,7 +68,7 @@ pub(crate) fn check(
         }
         let size = file.size.unwrap_or(0);
         let held = if size > LARGE { partial::held(&file) } else { 0 };
-        let freed = if replaces { freed_by_replacing(Path::new(file.local_path)) } else { 0 };
+        let freed = freed(Path::new(file.local_path));
         by_root.entry(file.local_root).or_default().add(size.saturating_sub(held), freed);
     }
     let mut by_disk: HashMap<u64, (PathBuf, Need)> = HashMap::new();
@@ -59,20 +79,10 @@ pub(crate) fn check(
         all.growth += need.growth;
         all.beside = all.beside.max(need.beside);
     }
-    for (path, need) in by_disk.into_values() {
-        let Ok(available) = fs4::available_space(&path) else { continue };
-        let need = need.bytes();
-        if need > available {
-            let message = format!(
-                "The disk of {} has {available} bytes left, but {need} are needed. Free some space; nothing was written.",
-                path.display()
-            );
-            return Err(path_error(ErrorCode::DiskFull, message, &path)
-                .with("neededBytes", need)
-                .with("availableBytes", available));
-        }
-    }
-    Ok(())
+    Ok(by_disk.into_values().find_map(|(path, need)| {
+        let (need, available) = (need.bytes(), fs4::available_space(&path).ok()?);
+        (need > available).then_some((path, need, available))
+    }))
 }
 
 /// What the disk gets back for a file, if there is one and this is its only name.
