@@ -48,6 +48,17 @@ export interface PlanHandle extends Freed {
   files(offset: number, limit: number): Wire
   unmapped(offset: number, limit: number): Wire
   hazards(offset: number, limit: number): Wire
+  totals(): Wire
+  view(options: Wire): ViewHandle
+}
+
+export interface ViewHandle extends Freed {
+  readonly entryCount: number
+  readonly ownCount: number
+  readonly totalSize: number
+  entries(offset: number, limit: number): Wire
+  folders(): Wire
+  below(folder: string): ViewHandle
 }
 
 /** Manifests with their times, on the way to a merge: lists of handles do not cross. */

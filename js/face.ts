@@ -16,7 +16,7 @@ import {
 } from './arguments.js'
 import type { ApplierHandle, Backend } from './backend.js'
 import { allCalling, AttachmentsError, calling } from './errors.js'
-import { DownloadPlan, Handle, Manifest, ResolvedManifestPaths } from './handles.js'
+import { DownloadPlan, Handle, Manifest, PlanView, ResolvedManifestPaths } from './handles.js'
 import type * as Types from './types.js'
 
 /** What reads or writes: the native face has it, the WebAssembly face refuses it. */
@@ -152,6 +152,7 @@ export function createFace(backend: Backend): PureFace {
     Manifest: Manifest as unknown as typeof Types.Manifest,
     ResolvedManifestPaths: ResolvedManifestPaths as unknown as typeof Types.ResolvedManifestPaths,
     DownloadPlan: DownloadPlan as unknown as typeof Types.DownloadPlan,
+    PlanView: PlanView as unknown as typeof Types.PlanView,
     PathMappingApplier,
   }
 

@@ -1,7 +1,15 @@
 /** The classes whose values live in Rust. They are the same on both faces; only what they hold differs. */
 
-import { count, invalid } from './arguments.js'
-import type { Freed, ManifestHandle, PlanHandle, ResolvedHandle, Wire, Wiring } from './backend.js'
+import { boolean, count, invalid, oneOf, optional, options, string } from './arguments.js'
+import type {
+  Freed,
+  ManifestHandle,
+  PlanHandle,
+  ResolvedHandle,
+  ViewHandle,
+  Wire,
+  Wiring,
+} from './backend.js'
 import { AttachmentsError, calling } from './errors.js'
 import type * as Types from './types.js'
 
@@ -71,6 +79,17 @@ export class Handle<H extends Freed> {
   /** A structured answer. */
   protected read<T>(question: (held: H) => Wire): T {
     return this.#backend.unpack(this.ask(question)) as T
+  }
+
+  /** Asks with a structured question for a value that Rust owns as well. */
+  protected derive<T, U>(
+    question: (held: H, pack: Wiring['pack']) => T,
+    make: new (backend: Wiring, held: T) => U,
+  ): U {
+    return new make(
+      this.#backend,
+      this.ask((held) => question(held, this.#backend.pack)),
+    )
   }
 
   /** Rows `offset` to `offset + limit` of `total`. */
@@ -202,5 +221,50 @@ export class DownloadPlan extends Handle<PlanHandle> implements Types.DownloadPl
 
   hazards(offset?: number, limit?: number): Types.PlanHazard[] {
     return this.page(offset, limit, this.hazardCount, (held, from, rows) => held.hazards(from, rows))
+  }
+
+  totals(): Types.PlanTotals {
+    return this.read((held) => held.totals())
+  }
+
+  view(chosen: Types.PlanViewOptions = {}): PlanView {
+    const clean = viewOptions(chosen, '')
+    return this.derive((held, pack) => held.view(pack(clean)), PlanView)
+  }
+}
+
+const viewOptions = options({
+  search: optional(string),
+  status: optional(oneOf('unmapped', 'hazard', 'ready')),
+  rootPath: optional(string),
+  rule: optional(count),
+  orderBy: optional(oneOf('status', 'sourcePath', 'localPath', 'size', 'mtime')),
+  descending: optional(boolean),
+})
+
+export class PlanView extends Handle<ViewHandle> implements Types.PlanView {
+  get entryCount(): number {
+    return this.ask((held) => held.entryCount)
+  }
+
+  get ownCount(): number {
+    return this.ask((held) => held.ownCount)
+  }
+
+  get totalSize(): number {
+    return this.number((held) => held.totalSize, 'totalSize')
+  }
+
+  entries(offset?: number, limit?: number): Types.PlanEntry[] {
+    return this.page(offset, limit, this.entryCount, (held, from, rows) => held.entries(from, rows))
+  }
+
+  folders(): Types.PlanFolder[] {
+    return this.read((held) => held.folders())
+  }
+
+  below(folder: string): PlanView {
+    const path = string(folder, 'folder')
+    return this.derive((held) => held.below(path), PlanView)
   }
 }

@@ -40,6 +40,7 @@ export const {
   DownloadPlan,
   Manifest,
   PathMappingApplier,
+  PlanView,
   ResolvedManifestPaths,
   SyncPass,
   assetRootFromMetadata,

@@ -351,6 +351,81 @@ export declare class DownloadPlan implements Freeable {
   files(offset?: number, limit?: number): PlannedFile[]
   unmapped(offset?: number, limit?: number): UnmappedPath[]
   hazards(offset?: number, limit?: number): PlanHazard[]
+  /** What the plan adds up to, by asset root and by path mapping rule. */
+  totals(): PlanTotals
+  /** Entries to look at, mapped or not: chosen, in some order, read in pages. */
+  view(options?: PlanViewOptions): PlanView
+  free(): void
+  [Symbol.dispose](): void
+}
+
+/** Whether a file can be downloaded as it stands: what needs attention first comes first. */
+export type PlanStatus = 'unmapped' | 'hazard' | 'ready'
+
+/** Which entries of a plan a {@link PlanView} has, and in which order. */
+export type PlanViewOptions = {
+  /** Only those that hold this text in their source or local path, whatever its case and separators. */
+  search?: string | undefined
+  status?: PlanStatus | undefined
+  rootPath?: string | undefined
+  /** Only those that this rule caught, by its index in {@link PlanTotals}. */
+  rule?: number | undefined
+  /** Default `'status'`. What has no value comes first. */
+  orderBy?: 'status' | 'sourcePath' | 'localPath' | 'size' | 'mtime' | undefined
+  descending?: boolean | undefined
+}
+
+/** One file of a plan, mapped or not. */
+export type PlanEntry = {
+  status: PlanStatus
+  /** As in the manifest. */
+  path: string
+  /** Absolute, on the machine that made the file. */
+  sourcePath: string
+  localPath: string | null
+  /** The asset root on the machine that made the file. */
+  rootPath: string
+  /** The rule that mapped it, by its index in {@link PlanTotals}. */
+  rule: number | null
+  hash?: string
+  size?: number
+  mtime?: number
+  symlinkTarget?: string
+  jobId?: string
+  /** Why it is not ready. */
+  reason?: { code: ErrorCode | PlanHazard['code']; message: string }
+}
+
+/** What a plan adds up to. Files count with a place; those without one are `unmappedCount`. */
+export type PlanTotals = {
+  /** In the order in which they were first seen. */
+  roots: {
+    rootPath: string
+    fileCount: number
+    totalSize: number
+    hazardCount: number
+    unmappedCount: number
+  }[]
+  /** The rules of all sources, each once, also those that caught nothing. */
+  rules: (PathMappingRule & { fileCount: number; totalSize: number })[]
+}
+
+/** A folder at the destination, with all that lands below it. */
+export type PlanFolder = { path: string; fileCount: number; totalSize: number; hazardCount: number }
+
+/** Some entries of a plan in some order: the result of {@link DownloadPlan.view}. It outlives the plan's `free()`. */
+export declare class PlanView implements Freeable {
+  private constructor()
+  readonly entryCount: number
+  /** How many entries, the first ones, stand directly in the folder that {@link below} was asked for. */
+  readonly ownCount: number
+  /** The sum of the entries' sizes. */
+  readonly totalSize: number
+  entries(offset?: number, limit?: number): PlanEntry[]
+  /** The folders of this view's own folder, or at the top. One that holds only one folder is passed over. */
+  folders(): PlanFolder[]
+  /** The entries that land below a folder, those directly in it first. */
+  below(folder: string): PlanView
   free(): void
   [Symbol.dispose](): void
 }

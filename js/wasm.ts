@@ -12,6 +12,7 @@ export const {
   DownloadPlan,
   Manifest,
   PathMappingApplier,
+  PlanView,
   ResolvedManifestPaths,
   SyncPass,
   assetRootFromMetadata,

@@ -28,8 +28,10 @@ pub use manifest::{
 pub use path::{PathFormat, join_path};
 pub use path_mapping::{PathMappingApplier, PathMappingRule};
 pub use plan::{
-    DownloadPlan, Hazard, HazardCode, MatchPathsBy, PlanOptions, PlanSource, PlanSourceFields,
-    PlannedDeletion, PlannedFile, PlannedFileRow, PlannedJob, plan_download, plan_download_of,
+    DownloadPlan, EntryReason, Hazard, HazardCode, MatchPathsBy, PlanEntry, PlanFolder, PlanOptions,
+    PlanOrder, PlanSource, PlanSourceFields, PlanStatus, PlanTotals, PlanView, PlanViewOptions,
+    PlannedDeletion, PlannedFile, PlannedFileRow, PlannedJob, RootTotals, RuleTotals, plan_download,
+    plan_download_of,
 };
 pub use resolve::{
     Reason, ResolvedManifestPath, ResolvedManifestPaths, UnmappedPath, resolve_manifest_paths,

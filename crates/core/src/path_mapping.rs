@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use crate::path::PathFormat;
 use crate::path::pure::PurePath;
 
 /// Where paths below `source_path` are found at the destination.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PathMappingRule {
     /// The format of `source_path` and of every path that the rule is asked about.
@@ -27,6 +28,8 @@ pub struct PathMappingRule {
 pub struct PathMappingApplier {
     source_path_format: Option<PathFormat>,
     destination_path_format: PathFormat,
+    /// As they were given; what is resolved with them shares them.
+    rules: Arc<[PathMappingRule]>,
     destinations: Vec<PurePath>,
     /// The trie, its root first. Flat, so that a rule of a million parts can be dropped without recursion.
     trie: Vec<Node>,
@@ -78,18 +81,29 @@ impl PathMappingApplier {
             trie[node].destination = Some(destinations.len());
             destinations.push(PurePath::parse(&rule.destination_path, destination_path_format));
         }
-        Ok(Self { source_path_format, destination_path_format, destinations, trie })
+        Ok(Self { source_path_format, destination_path_format, rules: rules.into(), destinations, trie })
     }
 
     /// An applier that maps nothing.
     pub(crate) fn without_rules(destination_path_format: PathFormat) -> Self {
         let trie = vec![Node::default()];
-        Self { source_path_format: None, destination_path_format, destinations: Vec::new(), trie }
+        Self {
+            source_path_format: None,
+            destination_path_format,
+            rules: Arc::default(),
+            destinations: Vec::new(),
+            trie,
+        }
     }
 
     /// The one source format of the rules; none where there are no rules.
     pub fn source_path_format(&self) -> Option<PathFormat> {
         self.source_path_format
+    }
+
+    /// The rules, in the order given.
+    pub fn rules(&self) -> &Arc<[PathMappingRule]> {
+        &self.rules
     }
 
     /// The format that transformed paths are written in.

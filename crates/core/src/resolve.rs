@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::error::{Error, ErrorCode, Result};
 use crate::manifest::{Content, Manifest};
 use crate::path::{PathFormat, is_absolute, is_anchored, join_path, join_posix, normalize};
-use crate::path_mapping::{PathMappingApplier, Walk};
+use crate::path_mapping::{PathMappingApplier, PathMappingRule, Walk};
 
 /// The files of one manifest with their local paths, and those that have none with the reason.
 ///
@@ -26,6 +26,10 @@ pub struct ResolvedManifestPaths {
     rows: Vec<Row>,
     /// The directories that rows may not leave.
     bases: Vec<String>,
+    /// The rule that each base comes from, by its index in `rules`.
+    base_rules: Vec<Option<usize>>,
+    /// The rules that paths were mapped with.
+    rules: Arc<[PathMappingRule]>,
     /// The local targets of symbolic links, by row.
     link_targets: BTreeMap<u32, String>,
     unmapped: Vec<(u32, Refusal)>,
@@ -234,6 +238,8 @@ impl<'a> Resolver<'a> {
                 text: String::new(),
                 rows: Vec::new(),
                 bases: Vec::new(),
+                base_rules: Vec::new(),
+                rules: applier.map_or_else(Arc::default, |applier| Arc::clone(applier.rules())),
                 link_targets: BTreeMap::new(),
                 unmapped: Vec::new(),
                 removed_dirs: Vec::new(),
@@ -274,12 +280,15 @@ impl<'a> Resolver<'a> {
         }
         self.root_depth = parts.len();
         self.root_walk = Some(walk);
-        if let Some((_, taken)) = walk.matched() {
+        if let Some((rule, taken)) = walk.matched() {
             let beyond = &parts[taken..];
             self.root_base = if beyond.iter().any(|part| part == ".." || self.reroots(part)) {
                 Err(Refusal::Reroots)
             } else {
-                applier.transform(&root).ok_or(Refusal::NoRule).and_then(|mapped| self.base(mapped))
+                applier
+                    .transform(&root)
+                    .ok_or(Refusal::NoRule)
+                    .and_then(|mapped| self.base(mapped, Some(rule)))
             };
         }
     }
@@ -287,16 +296,17 @@ impl<'a> Resolver<'a> {
     /// The root itself, where paths stay as they are.
     fn unmapped_base(&mut self, root: &str) -> Result<u32, Refusal> {
         match is_absolute(root, self.source) {
-            true => self.base(root.to_owned()),
+            true => self.base(root.to_owned(), None),
             false => Err(Refusal::RelativeRoot),
         }
     }
 
-    fn base(&mut self, path: String) -> Result<u32, Refusal> {
+    fn base(&mut self, path: String, rule: Option<usize>) -> Result<u32, Refusal> {
         if !is_absolute(&path, self.destination) {
             return Err(Refusal::RelativeDestination);
         }
         self.out.bases.push(path);
+        self.out.base_rules.push(rule);
         Ok(self.out.bases.len() as u32 - 1)
     }
 
@@ -372,7 +382,7 @@ impl<'a> Resolver<'a> {
         if let Some(&base) = self.rule_bases.get(&rule) {
             return base;
         }
-        let base = self.base(applier.destination(rule));
+        let base = self.base(applier.destination(rule), Some(rule));
         self.rule_bases.insert(rule, base);
         base
     }
@@ -531,6 +541,23 @@ impl ResolvedManifestPaths {
             absolute_source_path: join_path(&self.root_path, path, self.source_path_format),
             reason: refusal.reason(),
         }
+    }
+
+    pub(crate) fn unmapped_file_index(&self, index: usize) -> usize {
+        self.unmapped[index].0 as usize
+    }
+
+    pub(crate) fn rules(&self) -> &[PathMappingRule] {
+        &self.rules
+    }
+
+    /// The rule that mapped a row, by its index in [`rules`](Self::rules).
+    pub(crate) fn rule(&self, row: usize) -> Option<usize> {
+        self.base_rules[self.rows[row].base as usize]
+    }
+
+    pub(crate) fn source_path_format(&self) -> PathFormat {
+        self.source_path_format
     }
 
     pub(crate) fn unmapped_job_path(&self, index: usize) -> String {

@@ -281,6 +281,70 @@ impl PlanHandle {
     pub fn hazards(&self, offset: u32, limit: u32) -> Result<Wire> {
         pack(&self.0.hazards(offset as usize, limit as usize))
     }
+
+    #[napi]
+    pub fn totals(&self) -> Result<Wire> {
+        pack(&self.0.totals())
+    }
+
+    #[napi]
+    pub fn view(&self, env: &Env, options: Wire) -> Result<ViewHandle> {
+        ViewHandle::new(env, core::PlanView::new(&self.0, &unpack(options)?))
+    }
+}
+
+#[napi(custom_finalize)]
+pub struct ViewHandle(Held<core::PlanView>);
+
+impl ViewHandle {
+    fn new(env: &Env, view: core::PlanView) -> Result<Self> {
+        let bytes = view.memory();
+        Held::new(env, view, bytes).map(Self)
+    }
+}
+
+impl ObjectFinalize for ViewHandle {
+    fn finalize(mut self, env: Env) -> Result<()> {
+        self.0.free(&env)
+    }
+}
+
+#[napi]
+impl ViewHandle {
+    #[napi]
+    pub fn free(&mut self, env: &Env) -> Result<()> {
+        self.0.free(env)
+    }
+
+    #[napi(getter)]
+    pub fn entry_count(&self) -> u32 {
+        self.0.entry_count() as u32
+    }
+
+    #[napi(getter)]
+    pub fn own_count(&self) -> u32 {
+        self.0.own_count() as u32
+    }
+
+    #[napi(getter)]
+    pub fn total_size(&self) -> f64 {
+        self.0.total_size() as f64
+    }
+
+    #[napi]
+    pub fn entries(&self, offset: u32, limit: u32) -> Result<Wire> {
+        pack(&self.0.entries(offset as usize, limit as usize))
+    }
+
+    #[napi]
+    pub fn folders(&self) -> Result<Wire> {
+        pack(&self.0.folders())
+    }
+
+    #[napi]
+    pub fn below(&self, env: &Env, folder: String) -> Result<ViewHandle> {
+        Self::new(env, self.0.below(&folder))
+    }
 }
 
 #[napi]

@@ -134,7 +134,7 @@ impl ResolvedHandle {
 }
 
 #[wasm_bindgen]
-pub struct PlanHandle(core::DownloadPlan);
+pub struct PlanHandle(Arc<core::DownloadPlan>);
 
 #[wasm_bindgen]
 impl PlanHandle {
@@ -173,6 +173,47 @@ impl PlanHandle {
 
     pub fn hazards(&self, offset: usize, limit: usize) -> Result<JsValue> {
         pack(&self.0.hazards(offset, limit))
+    }
+
+    pub fn totals(&self) -> Result<JsValue> {
+        pack(&self.0.totals())
+    }
+
+    pub fn view(&self, options: JsValue) -> Result<ViewHandle> {
+        Ok(ViewHandle(core::PlanView::new(&self.0, &unpack(options)?)))
+    }
+}
+
+#[wasm_bindgen]
+pub struct ViewHandle(core::PlanView);
+
+#[wasm_bindgen]
+impl ViewHandle {
+    #[wasm_bindgen(getter, js_name = entryCount)]
+    pub fn entry_count(&self) -> usize {
+        self.0.entry_count()
+    }
+
+    #[wasm_bindgen(getter, js_name = ownCount)]
+    pub fn own_count(&self) -> usize {
+        self.0.own_count()
+    }
+
+    #[wasm_bindgen(getter, js_name = totalSize)]
+    pub fn total_size(&self) -> f64 {
+        self.0.total_size() as f64
+    }
+
+    pub fn entries(&self, offset: usize, limit: usize) -> Result<JsValue> {
+        pack(&self.0.entries(offset, limit))
+    }
+
+    pub fn folders(&self) -> Result<JsValue> {
+        pack(&self.0.folders())
+    }
+
+    pub fn below(&self, folder: &str) -> ViewHandle {
+        ViewHandle(self.0.below(folder))
     }
 }
 
@@ -227,7 +268,8 @@ impl PlannerHandle {
 
     pub fn plan(&mut self, options: JsValue) -> Result<PlanHandle> {
         let sources = std::mem::take(&mut self.0);
-        core::plan_download(sources, &unpack(options)?).map(PlanHandle).map_err(raise)
+        let plan = core::plan_download(sources, &unpack(options)?).map_err(raise)?;
+        Ok(PlanHandle(Arc::new(plan)))
     }
 }
 

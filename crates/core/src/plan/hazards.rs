@@ -2,6 +2,7 @@
 //! by case, a file where a directory must be.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 
 use serde::Serialize;
 
@@ -45,6 +46,12 @@ pub enum HazardCode {
     CaseCollision,
     /// Another file needs a directory where this file would be.
     FileAsDirectory,
+}
+
+impl fmt::Display for HazardCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// UTF-16 units (Windows) or bytes (POSIX) of one part.

@@ -1,9 +1,10 @@
 //! The download plan: what of all sources lands where, merged once by destination, oldest first.
 
 mod hazards;
+mod view;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
@@ -19,6 +20,10 @@ use crate::path_mapping::PathMappingApplier;
 use crate::resolve::{ResolvedManifestPaths, UnmappedPath, resolve_manifest_paths};
 
 pub use hazards::{Hazard, HazardCode};
+pub use view::{
+    EntryReason, PlanEntry, PlanFolder, PlanOrder, PlanStatus, PlanTotals, PlanView, PlanViewOptions,
+    RootTotals, RuleTotals,
+};
 
 /// A manifest to download, and how its paths are to be read and mapped.
 #[derive(Debug, Clone)]
@@ -101,6 +106,8 @@ pub struct DownloadPlan {
     /// Index into `hazards` by file.
     hazard_of: HashMap<u32, u32>,
     deletions: Vec<PlannedDeletion>,
+    /// Made when somebody looks at the plan; a download needs none.
+    rule_table: OnceLock<view::RuleTable>,
 }
 
 #[derive(Debug)]
@@ -472,6 +479,7 @@ impl Planner {
             hazards: Vec::new(),
             hazard_of: HashMap::new(),
             deletions,
+            rule_table: OnceLock::new(),
             sources,
             files,
         };
