@@ -19,6 +19,21 @@ async function project(test) {
   return path
 }
 
+for (const name of ['rusty-attachments', 'rusty-attachments/wasm', 'rusty-attachments/preview']) {
+  test(`importing ${name} where there is no page does nothing harmful`, async (t) => {
+    const path = await project(t)
+    const script = `const before = Object.keys(globalThis).length
+      await import('${name}')
+      console.log(Object.keys(globalThis).length - before)`
+    const { stdout, stderr } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '--eval', script],
+      { cwd: path },
+    )
+    assert.deepEqual([stdout, stderr], ['0\n', ''])
+  })
+}
+
 test('CommonJS can resolve it', () => {
   const { resolve } = createRequire(join(root, 'package.json'))
   assert.equal(resolve('rusty-attachments'), join(root, 'dist/index.js'))
@@ -128,14 +143,17 @@ test('what is published is what runs', async () => {
   for (const file of [
     ...needed,
     'dist/types.d.ts',
+    'dist/preview/types.d.ts',
     'dist/sync/types.d.ts',
     'docs/path-mapping.svg',
+    'preview/index.html',
+    'preview/sample/job.json',
     'LICENSE',
     'README.md',
   ])
     assert.ok(packed.includes(file), file)
   const foreign = packed.filter(
-    (file) => !/^(dist|docs|js\/examples)\/|^[^/]+$|^js\/(sync\/)?types\.ts$/.test(file),
+    (file) => !/^(dist|docs|js\/examples|preview)\/|^[^/]+$|^js\/(sync\/)?types\.ts$/.test(file),
   )
   assert.deepEqual(foreign, [])
   const sources = await readdir(join(root, 'js'), { recursive: true })

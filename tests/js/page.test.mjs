@@ -1,15 +1,13 @@
 // The README's browser example, in a real Chromium.
 
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { test } from 'node:test'
 
-import { chromium } from 'playwright-core'
-
-import { folder, root } from './support.mjs'
+import { startBrowser } from '../../scripts/browser.mjs'
+import { root } from './support.mjs'
 
 const types = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' }
 
@@ -28,21 +26,6 @@ async function serve(test, page) {
   return `http://127.0.0.1:${server.address().port}/`
 }
 
-/** An installed Chrome or Chromium, else the one inside npm's @sparticuz/chromium. */
-async function executablePath() {
-  const places = [
-    '/usr/bin/chromium',
-    '/usr/bin/chromium-browser',
-    '/usr/bin/google-chrome',
-    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-    'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
-  ]
-  const installed = places.find(existsSync)
-  if (installed) return installed
-  const { default: packed } = await import('@sparticuz/chromium')
-  return packed.executablePath()
-}
-
 test('the page in README maps a path', async (t) => {
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const [, example] = readme.match(/```html\n([\s\S]*?)```/)
@@ -51,20 +34,9 @@ test('the page in README maps a path', async (t) => {
     t,
     `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script><body>${example}`,
   )
-  const context = await chromium.launchPersistentContext(await folder(t), {
-    executablePath: await executablePath(),
-    headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
-  t.after(() => context.close())
-  const page = await context.newPage()
+  const browser = await startBrowser()
+  t.after(() => browser.close())
+  const page = await browser.newPage()
   const problems = []
   page.on('pageerror', (error) => problems.push(error))
   await page.goto(url)

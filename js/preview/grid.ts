@@ -1,0 +1,385 @@
+/** The list: only the rows in sight exist, and they are used again for whatever comes into sight. */
+
+import type { PlanStatus } from '../types.js'
+import { h, icon, type Icon, setAttribute, setIcon, setText } from './dom.js'
+import { bytes, counted, isoTime, localTime, sentence, split } from './format.js'
+import type { Row } from './protocol.js'
+import { Scroll } from './scroll.js'
+
+/** What the list can be ordered by, with the name of its column. */
+export type Order = 'status' | 'sourcePath' | 'localPath' | 'size' | 'mtime'
+
+/** How rows are laid out: what is on one line on a wide page has three on a narrow one. */
+const layouts = { wide: 36, stacked: 50, narrow: 76 }
+type Layout = keyof typeof layouts
+
+/** Rows that are asked for at once, and how many such pages are kept. */
+const pageRows = 100
+const keptPages = 40
+
+/** How far beyond the rows in sight the next ones are asked for. */
+const ahead = 30
+
+const statusNames: Record<PlanStatus, string> = { unmapped: 'Unmapped', hazard: 'Hazard', ready: 'Ready' }
+
+/** What the list asks of its page. */
+export type GridHost = {
+  read(offset: number, limit: number): Promise<Row[]>
+  /** Settles when the rows are shown that come of it. */
+  toggle(path: string): Promise<void>
+  /** A person looks at an entry. */
+  chosen(row: Row | null): void
+  copy(row: Row): void
+  order(by: Order): void
+}
+
+export class Grid {
+  readonly element: HTMLElement
+  readonly #host: GridHost
+  readonly #spacer = h('div', { class: 'spacer', role: 'presentation' })
+  readonly #window = h('div', { class: 'window', role: 'rowgroup' })
+  readonly #headers = new Map<Order, HTMLElement>()
+  readonly #scroll: Scroll
+  readonly #lines: Line[] = []
+  #pages = new Map<number, Row[] | null>()
+  /** What was shown before, for as long as nothing newer has come: rows change at once, without a gap. */
+  #before = new Map<number, Row[] | null>()
+  readonly #readings = new Map<number, Promise<void>>()
+  /** What keys have asked for: one thing after another, since a folder takes a moment to open. */
+  #turn = Promise.resolve()
+  #layout: Layout = 'stacked'
+  #count = 0
+  #active = -1
+  #seen = { from: 0, to: 0 }
+  /** Rises when rows change, so that answers about old ones are told apart. */
+  #edition = 0
+
+  constructor(host: GridHost) {
+    this.#host = host
+    const header = (by: Order, name: string) => {
+      const button = h('button', { type: 'button', tabindex: -1, click: () => host.order(by) }, name)
+      const cell = h('div', { role: 'columnheader', class: by }, button)
+      this.#headers.set(by, cell)
+      return cell
+    }
+    const headers = h(
+      'div',
+      { role: 'row', class: 'header', 'aria-rowindex': 1 },
+      header('status', 'Status'),
+      header('sourcePath', 'Source'),
+      header('localPath', 'Destination'),
+      header('size', 'Size'),
+      header('mtime', 'Modified'),
+    )
+    this.#spacer.append(this.#window)
+    this.element = h(
+      'div',
+      {
+        class: 'grid',
+        role: 'treegrid',
+        tabindex: 0,
+        'aria-label': 'Files and where they land',
+        keydown: (event: KeyboardEvent) => this.#pressed(event),
+      },
+      h('div', { role: 'rowgroup', class: 'head' }, headers),
+      this.#spacer,
+    )
+    this.#scroll = new Scroll(this.element, this.#spacer, () => this.#draw())
+    new ResizeObserver(() => this.#measure()).observe(this.element)
+  }
+
+  /** Shows other rows, in folders or not. `keepPlace`: they are the same ones, more or less. */
+  show(rowCount: number, inFolders: boolean, keepPlace: boolean): void {
+    this.#edition += 1
+    this.element.dataset.order = inFolders ? 'folders' : 'list'
+    for (const [page, rows] of this.#pages) if (rows) this.#before.set(page, rows)
+    this.#pages = new Map()
+    this.#readings.clear()
+    this.#count = rowCount
+    setAttribute(this.element, 'aria-rowcount', rowCount + 1)
+    if (!keepPlace || this.#active >= rowCount) this.#activate(-1)
+    this.#scroll.resize(rowCount * this.#rowHeight)
+    if (!keepPlace) this.#scroll.go(0)
+    this.#draw()
+  }
+
+  /** Marks the column that orders the rows. */
+  ordered(by: Order, descending: boolean): void {
+    for (const [order, header] of this.#headers) {
+      const direction = descending ? 'descending' : 'ascending'
+      setAttribute(header, 'aria-sort', order === by ? direction : undefined)
+    }
+  }
+
+  /** Takes the mark from the row that was looked at. */
+  release(): void {
+    this.#activate(-1)
+    this.#draw()
+  }
+
+  get #rowHeight(): number {
+    return layouts[this.#layout]
+  }
+
+  #measure(): void {
+    const { clientWidth } = this.element
+    const layout = clientWidth < 620 ? 'narrow' : clientWidth < 1180 ? 'stacked' : 'wide'
+    const top = this.#scroll.place / this.#rowHeight
+    const isActiveSeen = this.#active >= this.#seen.from && this.#active < this.#seen.to
+    this.#layout = layout
+    this.element.dataset.layout = layout
+    this.element.style.setProperty('--row-height', `${this.#rowHeight}px`)
+    this.#scroll.resize(this.#count * this.#rowHeight)
+    this.#scroll.go(top * this.#rowHeight)
+    if (isActiveSeen) this.#revealActive()
+  }
+
+  #revealActive(): void {
+    this.#scroll.reveal(this.#active * this.#rowHeight, (this.#active + 1) * this.#rowHeight)
+  }
+
+  #draw(): void {
+    const { place, view } = this.#scroll
+    const first = Math.floor(place / this.#rowHeight)
+    const shown = Math.min(Math.ceil(view / this.#rowHeight) + 1, this.#count - first)
+    this.#window.style.height = `${Math.min(view, this.#count * this.#rowHeight)}px`
+    while (this.#lines.length < shown) this.#addLine()
+    this.#lines.forEach((line, index) => {
+      const at = first + index
+      line.element.hidden = index >= shown
+      if (index >= shown) return
+      line.element.style.transform = `translateY(${at * this.#rowHeight - place}px)`
+      line.show(at, this.#row(at), at === this.#active)
+    })
+    this.#seen = { from: first, to: first + shown }
+    const isActiveShown = this.#active >= first && this.#active < first + shown
+    setAttribute(
+      this.element,
+      'aria-activedescendant',
+      isActiveShown ? this.#lines[this.#active - first]!.element.id : undefined,
+    )
+    this.#read(Math.max(first - ahead, 0), Math.min(first + shown + ahead, this.#count))
+  }
+
+  #addLine(): void {
+    const line = new Line(`row-${this.#lines.length}`)
+    line.element.addEventListener('click', () => {
+      this.#activate(line.index)
+      const row = this.#row(line.index)
+      if (row?.kind === 'folder') void this.#host.toggle(row.folder.path)
+      this.#draw()
+    })
+    this.#lines.push(line)
+    this.#window.append(line.element)
+  }
+
+  #row(index: number): Row | undefined {
+    const page = Math.floor(index / pageRows)
+    return (this.#pages.get(page) ?? this.#before.get(page))?.[index % pageRows]
+  }
+
+  /** Asks for the pages that are missing between two rows. */
+  #read(from: number, to: number): void {
+    const edition = this.#edition
+    for (let page = Math.floor(from / pageRows); page * pageRows < to; page++) {
+      if (this.#pages.has(page)) continue
+      this.#pages.set(page, null)
+      const reading = this.#readPage(page, edition)
+      this.#readings.set(page, reading)
+    }
+  }
+
+  async #readPage(page: number, edition: number): Promise<void> {
+    try {
+      const rows = await this.#host.read(page * pageRows, pageRows)
+      if (edition !== this.#edition) return
+      this.#pages.set(page, rows)
+      this.#before.delete(page)
+      this.#forgetFarPages(page)
+      this.#draw()
+      if (Math.floor(this.#active / pageRows) === page) this.#host.chosen(this.#row(this.#active) ?? null)
+    } catch {
+      // Whoever showed these rows has said that the worker is gone.
+    }
+  }
+
+  #forgetFarPages(near: number): void {
+    if (this.#before.size > keptPages) this.#before.clear()
+    if (this.#pages.size <= keptPages) return
+    const byDistance = [...this.#pages.keys()].sort((a, b) => Math.abs(b - near) - Math.abs(a - near))
+    for (const page of byDistance.slice(0, this.#pages.size - keptPages)) this.#pages.delete(page)
+  }
+
+  #activate(index: number): void {
+    if (this.#active === index) return
+    this.#active = index
+    const row = this.#row(index)
+    if (index < 0 || row) this.#host.chosen(row ?? null)
+  }
+
+  #pressed(event: KeyboardEvent): void {
+    // The headers' buttons have keys of their own.
+    if (event.target !== this.element || event.altKey) return
+    if (event.ctrlKey || event.metaKey) {
+      const row = this.#row(this.#active)
+      // What a person has marked with the mouse is what is copied.
+      if (event.key === 'c' && row && getSelection()?.isCollapsed !== false) this.#host.copy(row)
+      return
+    }
+    const action = this.#keys[event.key]
+    if (!action) return
+    event.preventDefault()
+    this.#turn = this.#turn.then(async () => {
+      await this.#readings.get(Math.floor(this.#active / pageRows))
+      await action()
+    })
+  }
+
+  readonly #keys: Record<string, () => unknown> = {
+    ArrowDown: () => this.#go(this.#active + 1),
+    ArrowUp: () => this.#go(this.#active - 1),
+    PageDown: () => this.#go(this.#active + this.#perView),
+    PageUp: () => this.#go(this.#active - this.#perView),
+    Home: () => this.#go(0),
+    End: () => this.#go(this.#count - 1),
+    ArrowRight: () => {
+      const folder = this.#activeFolder
+      if (folder?.isOpen === false) return this.#toggleActive()
+      this.#go(this.#active + (folder ? 1 : 0))
+      return undefined
+    },
+    ArrowLeft: () => (this.#activeFolder?.isOpen ? this.#toggleActive() : this.#go(this.#parent())),
+    Enter: () => this.#toggleActive(),
+    ' ': () => this.#toggleActive(),
+    Escape: () => this.release(),
+  }
+
+  get #activeFolder() {
+    const row = this.#row(this.#active)
+    return row?.kind === 'folder' ? row : null
+  }
+
+  get #perView(): number {
+    return Math.max(Math.floor(this.#scroll.view / this.#rowHeight) - 1, 1)
+  }
+
+  async #toggleActive(): Promise<void> {
+    const folder = this.#activeFolder
+    if (folder) await this.#host.toggle(folder.folder.path)
+  }
+
+  #go(index: number): void {
+    if (this.#count === 0) return
+    this.#activate(Math.max(Math.min(index, this.#count - 1), 0))
+    this.#revealActive()
+    this.#draw()
+  }
+
+  /** The folder of the active row, as far as it has been read. */
+  #parent(): number {
+    const level = this.#row(this.#active)?.level ?? 1
+    for (let index = this.#active - 1; index >= 0; index--) {
+      const row = this.#row(index)
+      if (!row || row.level < level) return index
+    }
+    return this.#active
+  }
+}
+
+/** One row's elements. */
+class Line {
+  readonly element: HTMLElement
+  index = -1
+  readonly #icon = icon('ready')
+  readonly #chevron = icon('closed')
+  readonly #status = h('span', { class: 'label' })
+  readonly #source = new PathText()
+  readonly #destination = new PathText()
+  readonly #reason = h('span', { class: 'reason' })
+  readonly #size = h('div', { role: 'gridcell', class: 'size' })
+  readonly #time = h('div', { role: 'gridcell', class: 'mtime' })
+
+  constructor(id: string) {
+    const arrow = icon('arrow')
+    arrow.classList.add('arrow')
+    this.#chevron.classList.add('chevron')
+    this.element = h(
+      'div',
+      { role: 'row', id, class: 'row' },
+      h('div', { role: 'gridcell', class: 'status' }, this.#chevron, this.#icon, this.#status),
+      h('div', { role: 'gridcell', class: 'sourcePath path' }, this.#source.element),
+      h('div', { role: 'gridcell', class: 'localPath path' }, arrow, this.#destination.element, this.#reason),
+      this.#size,
+      this.#time,
+    )
+  }
+
+  show(index: number, row: Row | undefined, isActive: boolean): void {
+    this.index = index
+    const { element } = this
+    setAttribute(element, 'aria-rowindex', index + 2)
+    setAttribute(element, 'aria-selected', String(isActive))
+    setAttribute(element, 'aria-level', row?.level)
+    setAttribute(element, 'aria-expanded', row?.kind === 'folder' ? String(row.isOpen) : undefined)
+    element.style.setProperty('--level', String((row?.level ?? 1) - 1))
+    element.dataset.kind = row?.kind ?? 'waiting'
+    if (row?.kind === 'folder') this.#showFolder(row)
+    else if (row) this.#showEntry(row)
+    else this.#showNothing()
+  }
+
+  #showEntry({ entry, level }: Extract<Row, { kind: 'entry' }>): void {
+    const { status, sourcePath, localPath, size, mtime, reason } = entry
+    this.#mark(status, statusNames[status])
+    this.#source.show(sourcePath)
+    // In its folder a file needs no more than its name.
+    this.#destination.show(level > 1 ? split(localPath ?? '').name : (localPath ?? ''), localPath ?? '')
+    const why = sentence(reason?.message ?? '')
+    setText(this.#reason, why)
+    this.#reason.title = why
+    setText(this.#size, size === undefined ? '' : bytes(size))
+    setText(this.#time, mtime === undefined ? '' : localTime(mtime))
+    this.#time.title = mtime === undefined ? '' : isoTime(mtime)
+  }
+
+  #showFolder({ name, folder, hasPlace, isOpen }: Extract<Row, { kind: 'folder' }>): void {
+    setIcon(this.#chevron, isOpen ? 'open' : 'closed')
+    this.#mark(hasPlace ? 'folder' : 'unmapped', '')
+    this.#source.show('')
+    this.#destination.show(hasPlace ? name : 'No place on this machine', folder.path)
+    const hazards = folder.hazardCount > 0 ? `, ${counted(folder.hazardCount, 'hazard')}` : ''
+    setText(this.#reason, counted(folder.fileCount, 'file') + hazards)
+    this.#reason.title = ''
+    setText(this.#size, bytes(folder.totalSize))
+    setText(this.#time, '')
+    this.#time.title = ''
+  }
+
+  #showNothing(): void {
+    this.#mark('ready', '')
+    this.#source.show('…')
+    for (const cell of [this.#reason, this.#size, this.#time]) setText(cell, '')
+    this.#destination.show('')
+  }
+
+  #mark(drawing: Icon, name: string): void {
+    this.element.dataset.status = drawing
+    setIcon(this.#icon, drawing)
+    setText(this.#status, name)
+  }
+}
+
+/** A path whose folder gives way where there is no room, so that the name stays. */
+class PathText {
+  readonly #folder = h('span', { class: 'folder' })
+  readonly #name = h('span', { class: 'name' })
+  readonly element = h('span', { class: 'text' }, this.#folder, this.#name)
+
+  show(path: string, title = path): void {
+    const { folder, name } = split(path)
+    this.element.hidden = path === ''
+    setText(this.#folder, folder)
+    setText(this.#name, name)
+    this.element.title = title
+  }
+}

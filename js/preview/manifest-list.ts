@@ -1,0 +1,154 @@
+/** The manifests by asset root: what each root holds, and where a person says what a root is. */
+
+import type { PathFormat, PlanTotals } from '../types.js'
+import { h, icon, setAttribute, setText } from './dom.js'
+import { bytes, count, counted } from './format.js'
+
+/** A manifest as the page knows it. Its bytes are the worker's. */
+export type Item = {
+  id: number
+  name: string
+  data: Blob
+  sourcePathFormat: PathFormat | undefined
+  lastModified: number
+  key: string | undefined
+  jobId: string | undefined
+  state: 'reading' | 'ready' | { problem: string }
+  fileCount: number
+  hasAbsolutePaths: boolean
+}
+
+/** Manifests with one asset root. */
+export type Group = { rootPath: string; items: Item[] }
+
+/** What the list asks of its page. */
+export type ManifestHost = {
+  /** A root was edited. */
+  changed(): void
+  remove(item: Item): void
+  /** Gives a manifest a root of its own. */
+  separate(item: Item): void
+  /** Shows this root's entries alone, or again all. */
+  only(rootPath: string): void
+}
+
+/** A group's elements that change while it is there. */
+type Shown = { group: Group; problem: HTMLElement; input: HTMLInputElement; totals: HTMLElement }
+
+export class ManifestList {
+  readonly element = h('div', { class: 'manifests' })
+  readonly #host: ManifestHost
+  #shown: Shown[] = []
+
+  constructor(host: ManifestHost) {
+    this.#host = host
+  }
+
+  /** Shows other groups or items. */
+  show(groups: Group[]): void {
+    this.#shown = []
+    this.element.replaceChildren(...groups.map((group, index) => this.#group(group, index + 1)))
+  }
+
+  /** Shows roots that were set by other means than typing. */
+  refreshRoots(): void {
+    for (const { group, input } of this.#shown)
+      if (input.value !== group.rootPath) input.value = group.rootPath
+  }
+
+  /** Shows what the plan holds of each root. */
+  showTotals(totals: PlanTotals | null, only: string | undefined): void {
+    for (const { group, totals: element } of this.#shown) {
+      const of = totals?.roots.find(({ rootPath }) => rootPath === group.rootPath)
+      element.replaceChildren()
+      if (!of) continue
+      const parts = of.fileCount > 0 ? [counted(of.fileCount, 'file'), bytes(of.totalSize)] : []
+      if (of.hazardCount > 0) parts.push(counted(of.hazardCount, 'hazard'))
+      if (of.unmappedCount > 0) parts.push(`${count(of.unmappedCount)} unmapped`)
+      const isOnly = only === group.rootPath
+      element.append(
+        h('span', {}, parts.join(' · ')),
+        h(
+          'button',
+          {
+            type: 'button',
+            class: 'link',
+            'aria-pressed': String(isOnly),
+            'aria-label': `${isOnly ? 'Show all' : 'Only these'}: files of ${group.rootPath}`,
+            click: () => this.#host.only(group.rootPath),
+          },
+          isOnly ? 'Show all' : 'Only these',
+        ),
+      )
+    }
+  }
+
+  /** Says beside a root what is wrong with it. */
+  showProblems(problemOf: (group: Group) => string | null): void {
+    for (const { group, problem, input } of this.#shown) {
+      const words = problemOf(group)
+      setText(problem, words ?? '')
+      problem.hidden = words === null
+      setAttribute(input, 'aria-invalid', words === null ? undefined : 'true')
+    }
+  }
+
+  #group(group: Group, number: number): HTMLElement {
+    const problem = h('p', { class: 'problem', id: `root-problem-${number}`, hidden: true })
+    const input = h('input', {
+      class: 'path',
+      id: `root-${number}`,
+      spellcheck: 'false',
+      autocomplete: 'off',
+      placeholder: 'Z:\\Projects or /mnt/projects',
+      'aria-describedby': problem.id,
+      input: () => {
+        group.rootPath = input.value.trim()
+        this.#host.changed()
+      },
+    })
+    input.value = group.rootPath
+    const totals = h('div', { class: 'totals' })
+    this.#shown.push({ group, problem, input, totals })
+    // Names that hold all their path need no root.
+    const needsRoot = !group.items.every(
+      ({ hasAbsolutePaths, state }) => hasAbsolutePaths && state === 'ready',
+    )
+    return h(
+      'section',
+      { class: 'card', 'aria-label': `Asset root ${number}` },
+      needsRoot &&
+        h(
+          'label',
+          { for: input.id, title: 'asset-root in the metadata of the manifest’s object' },
+          'Asset root',
+        ),
+      needsRoot && input,
+      problem,
+      totals,
+      h('ul', { class: 'files' }, ...group.items.map((item) => this.#item(item, group))),
+    )
+  }
+
+  #item(item: Item, group: Group): HTMLElement {
+    const { name, state, fileCount } = item
+    const isBad = typeof state === 'object'
+    const button = (label: string, text: Node | string, click: () => void) =>
+      h('button', { type: 'button', class: 'quiet', 'aria-label': label, title: label, click }, text)
+    return h(
+      'li',
+      { class: isBad ? 'bad' : '' },
+      h('span', { class: 'file-name', title: item.key ?? name }, name),
+      h(
+        'span',
+        { class: 'muted' },
+        state === 'reading' ? 'reading…' : isBad ? '' : counted(fileCount, 'file'),
+      ),
+      !isBad &&
+        group.items.length > 1 &&
+        button(`Give ${name} another asset root`, icon('separate'), () => this.#host.separate(item)),
+      button(`Remove ${name}`, icon('remove'), () => this.#host.remove(item)),
+      isBad && h('p', { class: 'problem', role: 'alert' }, state.problem),
+    )
+  }
+}

@@ -1,0 +1,455 @@
+// The preview page as a person uses it, in a real Chromium.
+
+import assert from 'node:assert/strict'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+
+import { createManifest } from 'rusty-attachments'
+
+import { amount, drop, openPage, openSample, rowsWhere, startPreview } from './preview-page.mjs'
+import { root } from './support.mjs'
+
+let preview
+
+before(async () => {
+  preview = await startPreview()
+})
+after(() => preview.stop())
+
+const manifest = (...paths) =>
+  createManifest({
+    files: paths.map((path, index) => ({ path, hash: 'a'.repeat(32), size: 1000 + index, mtime: 1e15 })),
+  }).encode()
+
+const profile = (storageProfileId, osFamily, locations) => ({
+  storageProfileId,
+  displayName: storageProfileId,
+  osFamily,
+  fileSystemLocations: Object.entries(locations).map(([name, path]) => ({ name, path, type: 'SHARED' })),
+})
+
+const json = (name, value) => ({ name, text: JSON.stringify(value) })
+
+describe('what it shows', () => {
+  test('what has no place is on top, then what is hazardous, each with its reason', async (t) => {
+    const page = await openSample(t, preview)
+    const top = await rowsWhere(page, (rows) => rows[0]?.status === 'Unmapped')
+    assert.deepEqual(
+      top.slice(0, 8).map(({ status }) => status),
+      ['Unmapped', 'Unmapped', 'Unmapped', 'Hazard', 'Hazard', 'Hazard', 'Hazard', 'Ready'],
+    )
+    assert.match(top[0].reason, /^No path mapping rule applies/)
+    const device = top.find(({ source }) => source.endsWith('aux.exr'))
+    assert.equal(device.destination, 'P:\\Lighthouse\\renders\\sh020\\aux.exr')
+    assert.match(device.reason, /name of a device on Windows/)
+    assert.deepEqual(
+      [top[7].source, top[7].destination],
+      ['/mnt/projects/Lighthouse/comp/sh010_comp_v003.nk', 'P:\\Lighthouse\\comp\\sh010_comp_v003.nk'],
+    )
+  })
+
+  test('totals stand beside each root and each rule, and lead to what they count', async (t) => {
+    const page = await openSample(t, preview)
+    const rule = page.locator('.rule').nth(1)
+    assert.match(await rule.locator('.totals').innerText(), /72 files · 7\.0 GB/)
+    await rule.getByRole('button', { name: /^Only these: what the rule/ }).click()
+    assert.match(
+      await amount(page, /^72 of/),
+      /^72 of 419 files · 7\.0 GB · only what the rule for \/mnt\/cache caught/,
+    )
+    await rule.getByText('Show all').click()
+    await amount(page, /^419 files/)
+    const rootCard = page.locator('.manifests .card').nth(2)
+    assert.match(await rootCard.innerText(), /3 unmapped/)
+    await rootCard.getByText('Only these').click()
+    const isOfRoot = ({ source }) => source.startsWith('/scratch/worker-03/')
+    await rowsWhere(page, (rows) => rows.length === 3 && rows.every(isOfRoot))
+  })
+
+  test('a search finds either path whatever its case and separators, and a status filters', async (t) => {
+    const page = await openSample(t, preview)
+    const search = page.getByRole('searchbox')
+    await search.fill('p:/LIGHTHOUSE/comp')
+    const isFound = ({ destination }) => destination.startsWith('P:\\Lighthouse\\comp\\')
+    await rowsWhere(page, (rows) => rows.length === 2 && rows.every(isFound))
+    await search.fill('nothing has this name')
+    await amount(page, /^0 of 419 files/)
+    await search.fill('')
+    await page.getByRole('button', { name: /^Hazards/ }).click()
+    await rowsWhere(page, (rows) => rows.length === 4 && rows.every(({ status }) => status === 'Hazard'))
+    assert.equal(await page.getByRole('button', { name: /^Hazards/ }).getAttribute('aria-pressed'), 'true')
+  })
+
+  test('the columns order the list, one way and the other', async (t) => {
+    const page = await openSample(t, preview)
+    const size = page.getByRole('columnheader', { name: 'Size' })
+    await size.getByRole('button').click()
+    await rowsWhere(page, ([first]) => first?.size === '2.1 kB')
+    await size.getByRole('button').click()
+    await rowsWhere(page, ([first]) => first?.size === '412.0 MB')
+    assert.equal(await size.getAttribute('aria-sort'), 'descending')
+    await page.getByRole('combobox', { name: 'Order' }).selectOption('source')
+    await rowsWhere(page, ([first]) => first?.source.startsWith('/mnt/cache/'))
+  })
+
+  test('folders open and close by keyboard, and end at the files', async (t) => {
+    const page = await openSample(t, preview)
+    await page.getByRole('button', { name: 'Folders' }).click()
+    const names = (rows) => rows.map(({ level, destination }) => `${level} ${destination}`)
+    const top = await rowsWhere(page, (rows) => rows.length === 3)
+    assert.deepEqual(names(top), [
+      '1 No place on this machine',
+      '1 D:\\Cache\\Lighthouse',
+      '1 P:\\Lighthouse',
+    ])
+    await page.getByRole('treegrid').focus()
+    for (const key of ['Home', 'ArrowDown', 'ArrowRight', 'ArrowDown', 'Enter'])
+      await page.keyboard.press(key)
+    const open = await rowsWhere(page, (rows) => rows.length > 8)
+    assert.deepEqual(names(open).slice(1, 4), ['1 D:\\Cache\\Lighthouse', '2 sea', '3 foam.1001.vdb'])
+    assert.equal(open[3].source, '/mnt/cache/Lighthouse/sea/foam.1001.vdb')
+    await page.keyboard.press('ArrowLeft')
+    await page.keyboard.press('ArrowLeft')
+    await page.keyboard.press('ArrowLeft')
+    assert.deepEqual(names(await rowsWhere(page, (rows) => rows.length === 3)), names(top))
+    await page.keyboard.press('Home')
+    await page.keyboard.press(' ')
+    await rowsWhere(page, (rows) => rows.length === 6 && rows[1].reason.startsWith('No path mapping rule'))
+  })
+
+  test('a file that is looked at shows its paths in full, its rule and its exact time', async (t) => {
+    const page = await openSample(t, preview)
+    await page.getByRole('treegrid').focus()
+    await page.keyboard.press('End')
+    const details = page.getByRole('region', { name: 'Selected file' })
+    await details.waitFor()
+    const text = await details.innerText()
+    assert.match(text, /D:\\Cache\\Lighthouse\\sky\\clouds\.0024\.vdb/)
+    assert.match(text, /\/mnt\/cache → D:\\Cache/)
+    assert.match(text, /\(2025-05-01T\d\d:\d\d:\d\d\.\d{6}Z\)/)
+    await page.keyboard.press('Escape')
+    await details.waitFor({ state: 'hidden' })
+  })
+})
+
+describe('what a person gives it', () => {
+  test('manifests, profiles and rules are dropped, and each finds its place', async (t) => {
+    const page = await openPage(t, preview)
+    await drop(page, 'attachments-preview', [
+      { name: 'frames_output', text: manifest('a.png', 'b.png') },
+      json('job.json', profile('sp-job', 'WINDOWS', { Projects: 'Z:\\P' })),
+    ])
+    await drop(page, 'section[aria-label="This machine’s storage profile"]', [
+      json('mine.json', profile('sp-mine', 'MACOS', { Projects: '/Volumes/P' })),
+    ])
+    const [first] = await rowsWhere(page, ([row]) => row?.status === 'Ready')
+    assert.deepEqual([first.source, first.destination], ['Z:\\P\\a.png', '/Volumes/P/a.png'])
+    await drop(page, 'attachments-preview', [
+      json('rules.json', {
+        version: 'pathmapping-1.0',
+        path_mapping_rules: [
+          { source_path_format: 'WINDOWS', source_path: 'Z:\\P', destination_path: '/elsewhere' },
+        ],
+      }),
+    ])
+    await rowsWhere(page, ([row]) => row?.destination === '/elsewhere/a.png')
+    await page.getByRole('button', { name: 'Use the profiles’ rules' }).click()
+    await rowsWhere(page, ([row]) => row?.destination === '/Volumes/P/a.png')
+    await page.getByRole('button', { name: 'Start over' }).click()
+    await page.getByText('Drop manifests here').waitFor()
+  })
+
+  test('files are chosen, and a profile is pasted', async (t) => {
+    const page = await openPage(t, preview)
+    const [chooser] = await Promise.all([
+      page.waitForEvent('filechooser'),
+      page.getByRole('button', { name: 'Choose files' }).click(),
+    ])
+    await chooser.setFiles([{ name: 'm', mimeType: '', buffer: Buffer.from(manifest('a')) }])
+    await page.getByLabel('Asset root', { exact: true }).fill('/p/root')
+    for (const [name, given] of [
+      ['The job’s storage profile', profile('sp-1', 'LINUX', { P: '/p' })],
+      ['This machine’s storage profile', profile('sp-2', 'WINDOWS', { P: 'P:\\' })],
+    ]) {
+      await page.getByRole('button', { name: `Paste JSON: ${name}` }).click()
+      await page.getByLabel(`${name} as JSON`).fill(JSON.stringify(given))
+    }
+    await rowsWhere(page, ([row]) => row?.destination === 'P:\\root\\a')
+  })
+
+  test('an edited rule, a new one and an edited root count at once', async (t) => {
+    const page = await openSample(t, preview)
+    await page.getByLabel('Destination path of rule 1').fill('Q:\\New')
+    await rowsWhere(page, (rows) => rows[7]?.destination === 'Q:\\New\\Lighthouse\\comp\\sh010_comp_v003.nk')
+    await page.getByRole('button', { name: 'Add a rule' }).click()
+    await page.getByLabel('Source path of rule 3').fill('/scratch')
+    await page.getByLabel('Destination path of rule 3').fill('S:\\')
+    await amount(page, /^419 files/)
+    await rowsWhere(page, ([row]) => row?.status === 'Unmapped' && row.source.endsWith('blender:crash.txt'))
+    assert.match(await page.locator('.chips').innerText(), /Unmapped\s*1/)
+    await page.getByRole('button', { name: 'Remove rule 3' }).click()
+    await page.getByRole('button', { name: /^Unmapped 3/ }).waitFor()
+    await page.getByLabel('Asset root', { exact: true }).nth(2).fill('/mnt/cache/logs')
+    await page.getByRole('button', { name: /^Unmapped 1/ }).waitFor()
+  })
+
+  test('a script gives the same, hears of every plan, and may move the element', async (t) => {
+    const page = await openPage(t, preview)
+    const heard = await page.evaluate(
+      async (text) => {
+        const preview = document.querySelector('attachments-preview')
+        const heard = []
+        document.addEventListener('attachments-plan', ({ detail }) =>
+          heard.push([detail.fileCount, detail.unmappedCount]),
+        )
+        preview.rules = [{ sourcePathFormat: 'posix', sourcePath: '/p', destinationPath: '/q' }]
+        await preview.add([{ name: 'one', data: text, rootPath: '/p' }])
+        preview.rules = [{ sourcePathFormat: 'posix', sourcePath: '/x', destinationPath: '/q' }]
+        await new Promise((resolve) => document.addEventListener('attachments-plan', resolve, { once: true }))
+        const parent = preview.parentElement
+        preview.remove()
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        parent.append(preview)
+        return heard
+      },
+      manifest('a', 'b'),
+    )
+    assert.deepEqual(heard, [
+      [2, 0],
+      [0, 2],
+    ])
+    await rowsWhere(page, (rows) => rows.length === 2)
+  })
+})
+
+describe('what a person takes along', () => {
+  test('what is shown is exported as CSV and as JSON', async (t) => {
+    const page = await openSample(t, preview)
+    await page.getByRole('button', { name: /^Hazards/ }).click()
+    await amount(page, /^4 of/)
+    const save = async (name) => {
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('button', { name }).click(),
+      ])
+      return [download.suggestedFilename(), await readFile(await download.path(), 'utf8')]
+    }
+    const [csvName, csv] = await save('Export the shown files as CSV')
+    assert.equal(csvName, 'attachments-preview.csv')
+    const lines = csv.trimEnd().split('\r\n')
+    assert.equal(lines.length, 5)
+    assert.match(lines[0], /^status,sourcePath,localPath,size,modified,reasonCode,reason,/)
+    assert.ok(lines.some((line) => line.includes('"""aux.exr"" is the name of a device')))
+    const [, document] = await save('Export the shown files as JSON')
+    const { entries, totals } = JSON.parse(document)
+    assert.deepEqual([entries.length, entries[0].status, totals.rules.length], [4, 'hazard', 2])
+  })
+
+  test('paths are copied: those of the list, those of a row, and one alone', async (t) => {
+    const page = await openSample(t, preview)
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    const clipboard = () => page.evaluate(() => navigator.clipboard.readText())
+    const copied = async (words) => page.getByRole('status').filter({ hasText: words }).waitFor()
+    await page.getByRole('searchbox').fill('sh020_comp')
+    await amount(page, /^1 of/)
+    await page.getByRole('button', { name: 'Copy the shown paths' }).click()
+    await copied('1 path copied')
+    const line = '/mnt/projects/Lighthouse/comp/sh020_comp_v001.nk\tP:\\Lighthouse\\comp\\sh020_comp_v001.nk'
+    assert.equal(await clipboard(), line)
+    await page.locator('.row').first().click()
+    await page.getByRole('button', { name: 'Copy destination' }).click()
+    await copied('Destination copied')
+    assert.equal(await clipboard(), line.split('\t')[1])
+    await page.getByRole('treegrid').focus()
+    await page.keyboard.press('Control+c')
+    await copied('The row copied')
+    assert.equal(await clipboard(), line)
+  })
+})
+
+describe('bad input is said where the person is looking, and nothing else breaks', () => {
+  test('what is no manifest', async (t) => {
+    const page = await openSample(t, preview)
+    await drop(page, 'attachments-preview', [
+      { name: 'notes.txt', text: 'Dear diary' },
+      json('old_output', { hashAlg: 'xxh128', manifestVersion: '1999-01-01', paths: [], totalSize: 0 }),
+      json('profile.json', { storageProfileId: 'sp-1', osFamily: 'BEOS', fileSystemLocations: [] }),
+    ])
+    const said = async (name) =>
+      page.locator('.files li').filter({ hasText: name }).locator('.problem').innerText()
+    assert.match(await said('notes.txt'), /JSON/)
+    assert.match(await said('old_output'), /1999-01-01/)
+    assert.match(await said('profile.json'), /osFamily must be WINDOWS, LINUX or MACOS/)
+    await amount(page, /^419 files/)
+    await page.getByRole('button', { name: 'Remove notes.txt' }).click()
+    await page.locator('.files li').filter({ hasText: 'notes.txt' }).waitFor({ state: 'detached' })
+  })
+
+  test('what is no storage profile', async (t) => {
+    const page = await openPage(t, preview)
+    const slot = page.getByRole('region', { name: 'The job’s storage profile' })
+    await drop(page, 'section[aria-label="The job’s storage profile"]', [{ name: 'x', text: '{' }])
+    assert.match(await slot.getByRole('alert').innerText(), /^x: This is not JSON/)
+    await drop(page, 'section[aria-label="The job’s storage profile"]', [json('y', { osFamily: 'LINUX' })])
+    assert.match(await slot.getByRole('alert').innerText(), /^y: .*storageProfileId is missing/)
+  })
+
+  test('profiles that share no location name, or only one of them', async (t) => {
+    const page = await openPage(t, preview)
+    const given = [
+      profile('sp-1', 'LINUX', { Projects: '/p', Cache: '/c' }),
+      profile('sp-2', 'WINDOWS', { Assets: 'P:\\' }),
+    ]
+    const panel = page.getByRole('region', { name: 'Storage profiles' })
+    await page.evaluate(([job]) => {
+      document.querySelector('attachments-preview').jobStorageProfile = job
+    }, given)
+    await panel.getByText('This machine’s profile is missing').waitFor()
+    await page.evaluate(
+      async ([, local, text]) => {
+        const preview = document.querySelector('attachments-preview')
+        preview.localStorageProfile = local
+        await preview.add([{ name: 'one', data: text }])
+      },
+      [...given, manifest('a')],
+    )
+    await panel.getByText('share no location name').waitFor()
+    assert.match(await panel.innerText(), /The job’s: Projects, Cache\. This machine’s: Assets\./)
+    await rowsWhere(page, ([row]) => row?.status === 'Unmapped')
+  })
+
+  test('one profile on both sides', async (t) => {
+    const page = await openPage(t, preview)
+    await page.evaluate(
+      async ([profile, text]) => {
+        const preview = document.querySelector('attachments-preview')
+        preview.jobStorageProfile = preview.localStorageProfile = profile
+        await preview.add([{ name: 'one', data: text, rootPath: '/p' }])
+      },
+      [profile('sp-1', 'LINUX', {}), manifest('a')],
+    )
+    await page.getByText('Both are one profile, so paths stay as they are.').waitFor()
+    await rowsWhere(page, ([row]) => row?.destination === '/p/a')
+  })
+
+  test('a rule with a relative path, and rules of several formats', async (t) => {
+    const page = await openSample(t, preview)
+    const rule = page.getByRole('region', { name: 'Rule 1' })
+    const destination = page.getByLabel('Destination path of rule 1')
+    await destination.fill('renders')
+    await rule.getByText('“renders” is not an absolute Windows path').waitFor()
+    assert.equal(await destination.getAttribute('aria-invalid'), 'true')
+    await rowsWhere(page, (rows) => rows.every(({ status }) => status === 'Unmapped'))
+    await destination.fill('P:\\')
+    await page.getByLabel('Source path format of rule 1').selectOption('windows')
+    const panel = page.getByRole('region', { name: 'Mapping rules' })
+    await panel.getByText('These rules mix Windows and POSIX source paths').waitFor()
+    await panel.getByText('Until then the list shows what the rules before gave.').waitFor()
+    await page.getByRole('searchbox').fill('foam.1001')
+    await amount(page, /^1 of 419/)
+    await page.getByLabel('Source path format of rule 1').selectOption('posix')
+    await panel.getByText('These rules mix').waitFor({ state: 'hidden' })
+    await page.getByLabel('Asset root', { exact: true }).first().fill('Projects')
+    await page.getByText('“Projects” is not an absolute POSIX path').waitFor()
+  })
+})
+
+describe('a large manifest', () => {
+  test('200,000 files scroll to the very end with a screenful of elements, and are searched', async (t) => {
+    const page = await openPage(t, preview)
+    const count = 200_000
+    await page.evaluate(async (count) => {
+      const preview = document.querySelector('attachments-preview')
+      const parts = ['{"hashAlg":"xxh128","manifestVersion":"2023-03-03","paths":[']
+      for (let i = 0; i < count; i++) {
+        const path = `shots/sh${String(i).padStart(6, '0')}/beauty.exr`
+        const hash = i.toString(16).padStart(32, '0')
+        parts.push(`${i ? ',' : ''}{"hash":"${hash}","mtime":${1.7e15 + i},"path":"${path}","size":${i}}`)
+      }
+      parts.push(`],"totalSize":${count}}`)
+      preview.rules = [{ sourcePathFormat: 'posix', sourcePath: '/p', destinationPath: '/q' }]
+      await preview.add([{ name: 'large', data: new Blob(parts), rootPath: '/p' }])
+    }, count)
+    await amount(page, /^200,000 files/)
+    const grid = page.getByRole('treegrid')
+    await grid.focus()
+    await page.keyboard.press('End')
+    await rowsWhere(page, (rows) => rows.at(-1)?.index === count - 1)
+    await page.keyboard.press('Home')
+    await rowsWhere(page, ([row]) => row?.index === 0)
+    // A wheel moves as far as it says, though the list is taller than an element may be.
+    const box = await grid.boundingBox()
+    await page.mouse.move(box.x + 100, box.y + 100)
+    await page.mouse.wheel(0, 1000)
+    await rowsWhere(page, ([row]) => row?.index === 20)
+    // The scroll bar's middle is the list's middle.
+    await grid.evaluate((element) => element.scrollTo(0, (element.scrollHeight - element.clientHeight) / 2))
+    const middle = await rowsWhere(page, ([row]) => row?.index > 50_000)
+    assert.ok(Math.abs(middle[0].index - count / 2) < 50, String(middle[0].index))
+    await grid.evaluate((element) => element.scrollTo(0, element.scrollHeight))
+    await rowsWhere(page, (rows) => rows.at(-1)?.index === count - 1)
+    const elements = await page.evaluate(
+      () => document.querySelector('attachments-preview').shadowRoot.querySelectorAll('.row').length,
+    )
+    assert.ok(elements < 40, `${elements} rows exist`)
+    await page.getByRole('searchbox').fill('SH123456')
+    const wanted = '/q/shots/sh123456/beauty.exr'
+    await rowsWhere(page, (rows) => rows.length === 1 && rows[0].destination === wanted)
+  })
+})
+
+describe('for everybody', () => {
+  const screenshots = join(root, 'target/screenshots')
+
+  for (const colorScheme of ['light', 'dark']) {
+    for (const [width, height] of [
+      [1280, 800],
+      [400, 850],
+    ]) {
+      test(`axe finds nothing, ${colorScheme} at ${width} pixels`, async (t) => {
+        await mkdir(screenshots, { recursive: true })
+        const page = await openPage(t, preview, { width, height, colorScheme })
+        const axe = await readFile(join(root, 'node_modules/axe-core/axe.min.js'), 'utf8')
+        // Its last value is itself, which nobody needs back.
+        await page.evaluate(`${axe}; 0`)
+        const check = async (name) => {
+          await page.screenshot({
+            path: join(screenshots, `${name}-${width}-${colorScheme}.png`),
+            fullPage: width < 860,
+          })
+          const { violations } = await page.evaluate(() =>
+            globalThis.axe.run({ resultTypes: ['violations'], preload: false }),
+          )
+          const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+          assert.deepEqual(found, [], name)
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+          assert.ok(overflow <= 0, `${name} is ${overflow} pixels too wide`)
+        }
+        await check('empty')
+        await page.click('#sample')
+        await rowsWhere(page, (rows) => rows.length > 5)
+        await check('list')
+        await page.locator('.row').nth(4).click()
+        await page.getByLabel('Destination path of rule 1').fill('renders')
+        await page.getByText('is not an absolute Windows path').waitFor()
+        await drop(page, 'attachments-preview', [{ name: 'notes.txt', text: 'Dear diary' }])
+        await page
+          .getByText('Remove notes.txt')
+          .waitFor({ state: 'attached' })
+          .catch(() => {})
+        await check('problems')
+        await page.getByLabel('Destination path of rule 1').fill('P:\\')
+        await page.getByRole('button', { name: 'Folders' }).click()
+        for (const name of ['No place on this machine', 'P:\\Lighthouse', 'editorial']) {
+          const folder = (rows) => rows.find(({ destination }) => destination === name)
+          const { index } = folder(await rowsWhere(page, folder))
+          await page.locator(`.row[aria-rowindex="${index + 2}"]:not([hidden])`).click()
+          await rowsWhere(page, (rows) => folder(rows)?.isOpen === 'true')
+        }
+        await rowsWhere(page, (rows) => rows.some(({ level }) => level === 3))
+        await check('folders')
+      })
+    }
+  }
+})
