@@ -8,7 +8,7 @@ import { build, root } from '../scripts/build.mjs'
 import { interleaved, json, median, python, spread, table } from './measure.mjs'
 
 /** Writes one manifest of `count` files; no two entries of a bench share a path or a hash. */
-function write(path, first, count) {
+export function write(path, first, count) {
   const file = openSync(path, 'w')
   writeSync(file, '{"hashAlg":"xxh128","manifestVersion":"2023-03-03","paths":[')
   for (let done = 0; done < count; done += 10_000) {

@@ -110,9 +110,9 @@ export class ManifestList {
     input.value = group.rootPath
     const totals = h('div', { class: 'totals' })
     this.#shown.push({ group, problem, input, totals })
-    // Names that hold all their path need no root.
-    const needsRoot = !group.items.every(
-      ({ hasAbsolutePaths, state }) => hasAbsolutePaths && state === 'ready',
+    // Names that hold all their path need no root, and what is no manifest has none.
+    const needsRoot = group.items.some(({ hasAbsolutePaths, state }) =>
+      state === 'ready' ? !hasAbsolutePaths : state === 'reading',
     )
     return h(
       'section',

@@ -1,4 +1,4 @@
-// The README's browser example, in a real Chromium.
+// The documents' browser examples, in a real Chromium.
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
@@ -26,13 +26,26 @@ async function serve(test, page) {
   return `http://127.0.0.1:${server.address().port}/`
 }
 
-test('the page in README maps a path', async (t) => {
-  const readme = await readFile(join(root, 'README.md'), 'utf8')
-  const [, example] = readme.match(/```html\n([\s\S]*?)```/)
+/** The first example in a language that a document shows. */
+async function example(document, language) {
+  const text = await readFile(join(root, document), 'utf8')
+  return text.match(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``))[1]
+}
+
+const pages = {
+  'README.md': () => example('README.md', 'html'),
+  'docs/browser.md': async () => `<script type="module">${await example('docs/browser.md', 'js')}</script>`,
+}
+
+for (const [document, script] of Object.entries(pages)) {
+  test(`the page in ${document} maps a path`, (t) => maps(t, script))
+}
+
+async function maps(t, script) {
   const imports = { 'rusty-attachments': '/node_modules/rusty-attachments/dist/wasm.js' }
   const url = await serve(
     t,
-    `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script><body>${example}`,
+    `<!doctype html><script type="importmap">${JSON.stringify({ imports })}</script><body>${await script()}`,
   )
   const browser = await startBrowser()
   t.after(() => browser.close())
@@ -44,4 +57,4 @@ test('the page in README maps a path', async (t) => {
     .waitForFunction(() => document.body.innerText !== '', undefined, { timeout: 20_000 })
     .catch(() => assert.fail(`the page stays empty: ${problems.join('; ')}`))
   assert.equal(await page.innerText('body'), '/mnt/projects/Lighthouse/frame.0001.png')
-})
+}
