@@ -434,8 +434,7 @@ impl Planner {
         merge.slots.reserve(rows.max().unwrap_or(0));
         for (index, source) in sources.iter().enumerate() {
             for row in 0..source.resolved.row_count() {
-                let is_wanted = || is_wanted(source.given, source.resolved.local_path(row));
-                if self.includes(&source.resolved, row) && is_wanted() {
+                if self.includes(&source.resolved, row) {
                     merge.add(index, row);
                 }
             }
@@ -445,13 +444,18 @@ impl Planner {
             }
         }
         let clashes = hazards::files_as_directories(&merge, self.format);
-        let collisions = merge.collisions();
+        // Only now, for what is not wanted may still be what takes a place from others.
+        let is_wanted = |place: &Place| {
+            let Source { resolved, given, .. } = &sources[place.source as usize];
+            is_wanted(*given, resolved.local_path(place.row as usize))
+        };
+        let collisions: Vec<Place> = merge.collisions().into_iter().filter(is_wanted).collect();
         let Merge { slots, removed_dirs, .. } = merge;
         let mut deletions = Vec::new();
         let mut files = Vec::with_capacity(slots.len());
         let mut total_size = 0u64;
         // Files that lost their place are part of the plan, so that nobody takes them for downloaded.
-        for slot in slots.into_iter().chain(collisions.iter().copied()) {
+        for slot in slots.into_iter().filter(is_wanted).chain(collisions.iter().copied()) {
             let resolved = &sources[slot.source as usize].resolved;
             let row = slot.row as usize;
             if resolved.is_deleted(row) {

@@ -23,8 +23,14 @@ pub(super) struct Job {
     pub sessions: BTreeMap<String, Session>,
     /// By session, what earlier passes downloaded beyond the saved index.
     pub done_beyond: BTreeMap<String, BTreeSet<u64>>,
+    /// By session, the lowest index that an earlier pass left open when it was cut off.
+    pub open_from: BTreeMap<String, u64>,
     /// What failed in earlier passes and is not tried in this one.
     pub waiting: Vec<FailedAction>,
+    /// The session actions of those.
+    waiting_ids: BTreeSet<String>,
+    /// Steps whose own manifests have been asked for.
+    pub listed_steps: BTreeSet<String>,
     /// Tasks with a run that failed on the farm, and with one that succeeded.
     pub failed_tasks: BTreeSet<String>,
     pub succeeded_tasks: BTreeSet<String>,
@@ -33,6 +39,8 @@ pub(super) struct Job {
 #[derive(Debug, Default)]
 pub(super) struct Session {
     pub ended_at: Option<Timestamp>,
+    /// Whether this pass has asked for its session actions.
+    pub is_listed: bool,
     /// By index, those with something to download.
     pub actions: BTreeMap<u64, Action>,
 }
@@ -117,6 +125,15 @@ impl Job {
         self.sessions.entry(session_id).or_default().actions.insert(index, action);
     }
 
+    pub fn wait(&mut self, failed: FailedAction) {
+        self.waiting_ids.insert(failed.session_action_id.clone());
+        self.waiting.push(failed);
+    }
+
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.sessions.values().flat_map(|session| session.actions.values())
+    }
+
     pub fn add_action(&mut self, session_id: &str, action: ActionSummary) {
         let Some(run) = action.definition.task_run else { return };
         match action.status.as_str() {
@@ -128,8 +145,7 @@ impl Job {
         let saved = self.before.as_ref().and_then(|before| before.session_completed_indexes.get(session_id));
         let is_done = saved.is_some_and(|saved| index <= *saved)
             || self.done_beyond.get(session_id).is_some_and(|done| done.contains(&index));
-        let is_waiting =
-            self.waiting.iter().any(|failed| failed.session_action_id == action.session_action_id);
+        let is_waiting = self.waiting_ids.contains(&action.session_action_id);
         if is_done || is_waiting {
             return;
         }
@@ -170,8 +186,7 @@ impl Job {
     }
 
     pub fn lacks_manifests(&self, step_id: &str, task_id: Option<&str>) -> bool {
-        let mut actions = self.sessions.values().flat_map(|session| session.actions.values());
-        actions.any(|action| {
+        self.actions().any(|action| {
             action.manifests.is_none()
                 && action.left.is_empty()
                 && action.step_id == step_id

@@ -12,7 +12,8 @@ use crate::path::PathFormat;
 const FIRST_WAIT_SECONDS: f64 = 30.0;
 const LONGEST_WAIT_SECONDS: f64 = 3_600.0;
 
-/// The reference's file: how often each job's download failed. Those jobs are not in its checkpoint.
+/// The reference's file: how often each job's download failed. When a pass is finished, those jobs are not in the
+/// checkpoint.
 pub type FailedJobs = BTreeMap<String, u64>;
 
 /// What a checkpoint has no place for. It may be lost: whoever lacks it asks for more, and loses no file.
@@ -40,6 +41,9 @@ pub struct OutstandingJob {
     /// By session, the indexes beyond the saved one that are downloaded.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub done_beyond: BTreeMap<String, BTreeSet<u64>>,
+    /// By session, the lowest index that a pass knew of and left open when it was cut off.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub open_from: BTreeMap<String, u64>,
     /// What failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedAction>,
@@ -71,6 +75,9 @@ pub struct FailedManifest {
     pub root_path: String,
     /// The format of the root.
     pub root_path_format: PathFormat,
+    /// The profile that the job was submitted with.
+    #[serde(default)]
+    pub storage_profile_id: Option<String>,
     /// When it was written, in milliseconds since the epoch; none where it could not be read.
     pub last_modified: Option<i64>,
     /// The local paths that are missing; none where the manifest itself could not be read.
@@ -80,13 +87,18 @@ pub struct FailedManifest {
 }
 
 impl FailedAction {
+    /// Whether it is to be tried again. A time that lies too far ahead was written by a clock that went wrong.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.retry_at <= now || self.retry_at > now.later(LONGEST_WAIT_SECONDS)
+    }
+
     /// When to try again what has now failed `attempts` times.
     pub(super) fn next_attempt(now: Timestamp, attempts: u32) -> Timestamp {
         match attempts {
             0 | 1 => now,
             _ => {
                 let wait = FIRST_WAIT_SECONDS * 2_f64.powi(attempts.min(20) as i32 - 2);
-                now.earlier(-wait.min(LONGEST_WAIT_SECONDS))
+                now.later(wait.min(LONGEST_WAIT_SECONDS))
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::category::{Category, categorize, known_details, succeeded};
 use super::checkpoint::text;
-use super::job::{ActionSummary, Job, Session};
+use super::job::{Action, ActionSummary, Job};
 use super::progress::Progress;
 use super::search::{Page, Search};
 use super::{Checkpoint, CheckpointJob, FailedJobs, Sidecar, Timestamp};
@@ -85,7 +85,7 @@ pub struct SyncReport {
     pub window_end: Timestamp,
     /// How many jobs there are of each category.
     pub counts: BTreeMap<Category, usize>,
-    /// All jobs but the unchanged.
+    /// Jobs that are not as the last pass left them, or of which something is tried again.
     pub jobs: Vec<JobReport>,
 }
 
@@ -107,7 +107,7 @@ pub struct JobReport {
     pub task_runs_without_output: usize,
     /// Task runs that failed before and are tried again.
     pub retried_task_runs: usize,
-    /// Tasks that failed on the farm and have not succeeded since.
+    /// Tasks with a run that failed on the farm and none that succeeded, as far as this pass has looked.
     pub failed_tasks: BTreeSet<String>,
 }
 
@@ -133,7 +133,8 @@ pub struct SyncPass {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    Search,
+    ActiveJobs,
+    EndedJobs,
     Jobs,
     Sessions,
     Manifests,
@@ -184,24 +185,33 @@ impl SyncPass {
         let checkpoint = match &settings.checkpoint {
             Some(text) => Checkpoint::read(text, local_storage_profile_id.as_deref())?,
             None => {
-                let from = now.earlier(bootstrap_lookback_minutes * 60.0);
+                let from = now.earlier(bootstrap_lookback_minutes * 60.0).max(Timestamp(0));
                 Checkpoint::bootstrap(local_storage_profile_id.clone(), from)
             }
         };
         let on_disk = settings.checkpoint.map(|text| xxh128_hex(text.as_bytes()));
-        let sidecar: Sidecar = read_or_default(settings.sidecar.as_deref());
+        let failed_jobs = match settings.failed_jobs.as_deref() {
+            Some(text) => serde_json::from_str(text).map_err(|cause| {
+                let advice = "Restore it, or move it away: the jobs that it names are then no longer tried.";
+                let message = format!("The failed jobs cannot be read: {cause}. {advice}");
+                Error::new(ErrorCode::Checkpoint, message).caused_by(cause)
+            })?,
+            None => FailedJobs::new(),
+        };
+        let sidecar = settings.sidecar.as_deref().and_then(|text| serde_json::from_str(text).ok());
+        let sidecar: Sidecar = sidecar.unwrap_or_default();
         let is_current = on_disk.as_ref().is_some_and(|hash| sidecar.checkpoints.contains(hash));
         let sidecar = if is_current { sidecar } else { Sidecar::default() };
 
         let allowed = f64::from(checkpoint.eventual_consistency_max_seconds);
         let mut pass = Self {
             window_end: checkpoint.downloads_started_timestamp.max(now.earlier(allowed)),
-            failed_jobs: read_or_default(settings.failed_jobs.as_deref()),
+            failed_jobs,
             jobs: BTreeMap::new(),
             written_since: sidecar.written_since,
             progress: Progress::default(),
             profiles: BTreeMap::new(),
-            stage: Stage::Search,
+            stage: Stage::ActiveJobs,
             ready: Vec::new(),
             open: HashMap::new(),
             next_id: 0,
@@ -218,14 +228,15 @@ impl SyncPass {
             let job = pass.jobs.entry(job_id).or_default();
             job.before = outstanding.entry.or(job.before.take());
             job.done_beyond = outstanding.done_beyond;
+            job.open_from = outstanding.open_from;
             for failed in outstanding.failed {
-                if failed.retry_at <= now { job.try_again(failed) } else { job.waiting.push(failed) }
+                if failed.is_due(now) { job.try_again(failed) } else { job.wait(failed) }
             }
         }
         let is_active = |entry: &&CheckpointJob| !entry.job.contains_key("endedAt");
         let known = pass.jobs.values().filter_map(|job| job.before.as_ref()).filter(is_active);
         let created = known.filter_map(|entry| Timestamp::parse(text(&entry.job, "createdAt")?)).collect();
-        for search in Search::all(pass.checkpoint.downloads_completed_timestamp, created) {
+        for search in Search::active(created) {
             pass.ask(Question::Search(search), None);
         }
         Ok(pass)
@@ -244,9 +255,10 @@ impl SyncPass {
     /// Takes an answer: the JSON text of the service, or of the keys.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where nothing was asked by that id, or the text is not what the operation answers.
+    /// `INVALID_ARGUMENT` where nothing was asked by that id; `NETWORK` where the text is not what the operation answers,
+    /// as that of a proxy.
     pub fn answer(&mut self, id: u32, body: &str) -> Result<()> {
-        match self.closed(id)? {
+        match self.take_question(id)? {
             Question::Search(search) => {
                 let page: Page = parsed(body, "SearchJobs")?;
                 if let Some(next) = search.next(&page) {
@@ -276,7 +288,8 @@ impl SyncPass {
                 for SessionSummary { session_id, ended_at } in page.sessions {
                     if ended_at.is_none_or(|ended| ended >= threshold) {
                         let job = self.jobs.entry(job_id.clone()).or_default();
-                        job.sessions.entry(session_id.clone()).or_default().ended_at = ended_at;
+                        let session = job.sessions.entry(session_id.clone()).or_default();
+                        (session.ended_at, session.is_listed) = (ended_at, true);
                         self.ask(Question::Actions { job_id: job_id.clone(), session_id }, None);
                     }
                 }
@@ -302,7 +315,10 @@ impl SyncPass {
                 let job = self.jobs.entry(job_id.clone()).or_default();
                 job.match_manifests(&keys);
                 // A chunked step's manifests are the step's own.
-                if task_id.is_some() && job.lacks_manifests(&step_id, task_id.as_deref()) {
+                if task_id.is_some()
+                    && job.lacks_manifests(&step_id, task_id.as_deref())
+                    && job.listed_steps.insert(step_id.clone())
+                {
                     self.ask_for_manifests(job_id, step_id, None);
                 }
             }
@@ -320,7 +336,7 @@ impl SyncPass {
     /// # Errors
     /// `NOT_FOUND` for this host's storage profile or the queue; `INVALID_ARGUMENT` where nothing was asked.
     pub fn not_found(&mut self, id: u32) -> Result<()> {
-        match self.closed(id)? {
+        match self.take_question(id)? {
             Question::Search(_) => {
                 let message = "The queue does not exist, or not in this farm; check farmId and queueId.";
                 return Err(Error::new(ErrorCode::NotFound, message));
@@ -361,19 +377,27 @@ impl SyncPass {
         for (job_id, job) in &self.jobs {
             let Some(category) = job.category else { continue };
             *counts.entry(category).or_insert(0) += 1;
-            let actions = || job.sessions.values().flat_map(|session| session.actions.values());
-            let retried = actions().filter(|action| action.attempts > 0).count();
+            let retried = job.actions().filter(|action| action.attempts > 0).count();
             if category == Category::Unchanged && retried == 0 {
                 continue;
             }
-            let written = actions().filter(|action| action.has_output()).count();
+            // What is kept of a job only to know it again is no news.
+            let is_known = job.before.as_ref().is_some_and(|before| match category {
+                Category::Inactive => before.is_stub(),
+                Category::AttachmentsFree | Category::MissingStorageProfile => !before.is_stub(),
+                _ => false,
+            });
+            if is_known && retried == 0 {
+                continue;
+            }
+            let written = job.actions().filter(|action| action.has_output()).count();
             jobs.push(JobReport {
                 job_id: job_id.clone(),
                 name: job.detail("name"),
                 category,
                 storage_profile_id: job.detail("storageProfileId"),
-                task_runs: written - retried,
-                task_runs_without_output: actions().count() - written,
+                task_runs: written.saturating_sub(retried),
+                task_runs_without_output: job.actions().count() - written,
                 retried_task_runs: retried,
                 failed_tasks: job.failed_tasks.difference(&job.succeeded_tasks).cloned().collect(),
             });
@@ -395,7 +419,7 @@ impl SyncPass {
         self.jobs.get(job_id).is_some_and(|job| job.category == Some(Category::Deleted))
     }
 
-    fn closed(&mut self, id: u32) -> Result<Question> {
+    fn take_question(&mut self, id: u32) -> Result<Question> {
         self.open.remove(&id).ok_or_else(|| {
             Error::new(ErrorCode::InvalidArgument, format!("nothing was asked as number {id}"))
                 .with("argument", "id")
@@ -443,7 +467,13 @@ impl SyncPass {
     fn go_on(&mut self) -> Result<()> {
         while self.open.is_empty() && self.stage != Stage::Ready {
             self.stage = match self.stage {
-                Stage::Search => {
+                Stage::ActiveJobs => {
+                    // Not before: a job that ended between the two answers would be in neither.
+                    let since = self.checkpoint.downloads_completed_timestamp.min(self.window_end);
+                    self.ask(Question::Search(Search::ended(since)), None);
+                    Stage::EndedJobs
+                }
+                Stage::EndedJobs => {
                     self.ask_for_jobs();
                     Stage::Jobs
                 }
@@ -471,12 +501,16 @@ impl SyncPass {
         for job_id in self.failed_jobs.keys() {
             self.jobs.entry(job_id.clone()).or_default();
         }
-        let is_known = |job: &Job| match &job.candidate {
-            Some(candidate) => candidate.contains_key("attachments"),
-            None => job.before.is_some(),
+        let is_known = |id: &String, job: &Job| match (&job.candidate, &job.before) {
+            (Some(candidate), _) => candidate.contains_key("attachments"),
+            // A pass that was cut off leaves a stub of a failed job.
+            (None, Some(before)) => {
+                before.job.contains_key("attachments") || !self.failed_jobs.contains_key(id)
+            }
+            (None, None) => false,
         };
         let unknown: Vec<String> =
-            self.jobs.iter().filter(|(_, job)| !is_known(job)).map(|(id, _)| id.clone()).collect();
+            self.jobs.iter().filter(|(id, job)| !is_known(id, job)).map(|(id, _)| id.clone()).collect();
         for job_id in unknown {
             self.ask(Question::Job(job_id), None);
         }
@@ -513,8 +547,8 @@ impl SyncPass {
         let mut scopes = Vec::new();
         for (job_id, job) in &self.jobs {
             let mut tasks_of: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
-            let actions = job.sessions.values().flat_map(|session| session.actions.values());
-            for action in actions.filter(|action| action.manifests.is_none() && action.left.is_empty()) {
+            for action in job.actions().filter(|action| action.manifests.is_none() && action.left.is_empty())
+            {
                 tasks_of.entry(&action.step_id).or_default().insert(action.task_id.as_deref());
             }
             for (step_id, tasks) in tasks_of {
@@ -532,12 +566,12 @@ impl SyncPass {
 
     fn ask_for_profiles(&mut self) {
         let Some(local) = self.local_storage_profile_id.clone() else { return };
-        let has_output = |session: &Session| {
-            session.actions.values().any(|action| action.manifests.is_none() || action.has_output())
-        };
-        let with_output = self.jobs.values().filter(|job| job.sessions.values().any(has_output));
+        let has_output = |action: &Action| action.manifests.is_none() || action.has_output();
+        let with_output = self.jobs.values().filter(|job| job.actions().any(has_output));
         let mut ids: BTreeSet<String> =
             with_output.filter_map(|job| job.detail("storageProfileId")).collect();
+        let left = self.jobs.values().flat_map(|job| job.actions().flat_map(|action| &action.left));
+        ids.extend(left.filter_map(|left| left.storage_profile_id.clone()));
         if !ids.is_empty() {
             ids.insert(local);
         }
@@ -548,6 +582,9 @@ impl SyncPass {
 
     fn find_sources(&mut self) -> Result<()> {
         for (job_id, job) in &self.jobs {
+            if job.actions().next().is_none() {
+                continue;
+            }
             let storage_profile_id = job.detail("storageProfileId");
             let roots = job.roots()?;
             for (session_id, session) in &job.sessions {
@@ -565,6 +602,7 @@ impl SyncPass {
                     let again = action.left.iter().map(|left| SyncSource {
                         only: left.missing.clone(),
                         newer: left.missing.is_none().then(|| self.written_since.clone()),
+                        storage_profile_id: left.storage_profile_id.clone(),
                         ..source(&left.output_manifest_path, &left.root_path, left.root_path_format)
                     });
                     let manifests = action.manifests.iter().flatten().zip(&roots);
@@ -592,18 +630,14 @@ fn write_times_as_python(job: &mut Map<String, Value>) {
     }
 }
 
-fn read_or_default<T: DeserializeOwned + Default>(text: Option<&str>) -> T {
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
-}
-
 fn parsed<T: DeserializeOwned>(body: &str, operation: &str) -> Result<T> {
     serde_json::from_str(body).map_err(|cause| unexpected(operation, cause))
 }
 
 pub(super) fn unexpected(operation: &str, cause: serde_json::Error) -> Error {
     Error::new(
-        ErrorCode::InvalidArgument,
-        format!("{operation} answered what this version cannot read: {cause}"),
+        ErrorCode::Network,
+        format!("{operation} answered what cannot be read: {cause}. Does a proxy answer in its place?"),
     )
     .with("operation", operation)
     .caused_by(cause)

@@ -13,6 +13,9 @@ use super::{
 };
 use crate::hash::xxh128_hex;
 
+/// From one failure more on, the reference tries a job no more.
+const REFERENCE_TRIES: u64 = 4;
+
 /// How many files a source has in the plan.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -158,9 +161,10 @@ impl Tracked {
             output_manifest_path: self.source.output_manifest_path.clone(),
             root_path: self.source.root_path.clone(),
             root_path_format: self.source.root_path_format,
+            storage_profile_id: self.source.storage_profile_id.clone(),
             last_modified: self.last_modified,
-            // What is still open is not known by its path.
-            missing: missing.filter(|_| is_settled),
+            // What is still open is not known by its path, but what was missing before is.
+            missing: missing.filter(|_| is_settled).or_else(|| self.source.only.clone()),
             message,
         })
     }
@@ -200,7 +204,7 @@ impl SyncPass {
         }
     }
 
-    /// The files as they are to be written now: while the pass lasts, so that no whole session action is lost, or,
+    /// The files as they are to be written now, before the next call: while the pass lasts, so that no whole session action is lost, or,
     /// where it is finished, with the window moved.
     ///
     /// The reference's rules decide which jobs are kept and how. Until the pass is finished a job keeps its old
@@ -214,18 +218,24 @@ impl SyncPass {
             let none = BTreeMap::new();
             let outcomes = outcomes.get(&**job_id).unwrap_or(&none);
             let mut outstanding = self.outstanding(job, outcomes);
-            let mut entry = if finished { job.after() } else { job.during(job_id) };
             let has_failed = !outstanding.failed.is_empty();
-            if entry.is_none() && has_failed {
-                entry = job.before.clone();
+            let mut entry = if finished { job.after() } else { job.during(job_id) };
+            if job.candidate.is_none() && has_failed {
+                // A stub would not tell what a retry needs.
+                entry.clone_from(&job.before);
             }
             if let Some(entry) = &mut entry {
-                job.advance(entry, outcomes, &mut outstanding);
+                job.advance(entry, &mut outstanding);
             }
             let is_new_failure = outcomes.values().any(|outcome| matches!(outcome, Outcome::Failed(_)));
             let failures = self.failed_jobs.get(job_id).copied().unwrap_or(0);
             if has_failed {
-                failed_jobs.insert(job_id.clone(), failures + u64::from(is_new_failure || failures == 0));
+                let failures = match failures + u64::from(is_new_failure || failures == 0) {
+                    // The reference gives a job up at 5, and with it what is new of it.
+                    counted if counted > REFERENCE_TRIES => failures.max(REFERENCE_TRIES),
+                    counted => counted,
+                };
+                failed_jobs.insert(job_id.clone(), failures);
                 outstanding.entry = entry;
             } else {
                 if finished {
@@ -235,7 +245,12 @@ impl SyncPass {
                     finished || job.before.is_some() || !entry.session_completed_indexes.is_empty()
                 }));
             }
-            if has_failed || !outstanding.done_beyond.is_empty() {
+            if finished && !has_failed && job.candidate.is_none() {
+                // Nothing is left that it could be beyond of.
+                outstanding.done_beyond.clear();
+                outstanding.open_from.clear();
+            }
+            if has_failed || !outstanding.done_beyond.is_empty() || !outstanding.open_from.is_empty() {
                 sidecar.jobs.insert(job_id.clone(), outstanding);
             }
         }
@@ -264,6 +279,13 @@ impl SyncPass {
         let mut outstanding = OutstandingJob {
             entry: None,
             done_beyond: job.done_beyond.clone(),
+            // What was open in a session that is listed now is among its session actions.
+            open_from: job
+                .open_from
+                .iter()
+                .filter(|(session_id, _)| !job.sessions.get(*session_id).is_some_and(|s| s.is_listed))
+                .map(|(session_id, index)| (session_id.clone(), *index))
+                .collect(),
             failed: Vec::with_capacity(job.waiting.len()),
         };
         for failed in &job.waiting {
@@ -277,24 +299,31 @@ impl SyncPass {
             }
         }
         for (&(session_id, index), outcome) in outcomes {
+            let Some(action) = job.sessions.get(session_id).and_then(|s| s.actions.get(&index)) else {
+                continue;
+            };
+            let mut fail = |attempts, retry_at, manifests: &Vec<FailedManifest>| {
+                outstanding.failed.push(FailedAction {
+                    session_id: session_id.to_owned(),
+                    session_action_id: action.id.clone(),
+                    attempts,
+                    retry_at,
+                    manifests: manifests.clone(),
+                });
+            };
             match outcome {
-                Outcome::Open => {}
+                // Its job must not come back to the checkpoint before it is whole.
+                Outcome::Open if action.attempts > 0 => fail(action.attempts, self.now, &action.left),
+                Outcome::Open => {
+                    let first = outstanding.open_from.entry(session_id.to_owned()).or_insert(index);
+                    *first = index.min(*first);
+                }
                 Outcome::Done => {
                     outstanding.done_beyond.entry(session_id.to_owned()).or_default().insert(index);
                 }
                 Outcome::Failed(manifests) => {
-                    let Some(action) = job.sessions.get(session_id).and_then(|s| s.actions.get(&index))
-                    else {
-                        continue;
-                    };
                     let attempts = action.attempts + 1;
-                    outstanding.failed.push(FailedAction {
-                        session_id: session_id.to_owned(),
-                        session_action_id: action.id.clone(),
-                        attempts,
-                        retry_at: FailedAction::next_attempt(self.now, attempts),
-                        manifests: manifests.clone(),
-                    });
+                    fail(attempts, FailedAction::next_attempt(self.now, attempts), manifests);
                 }
             }
         }
@@ -358,30 +387,14 @@ impl Job {
 
     /// Moves the saved index of each session to the end of what is downloaded without a gap; what is beyond stays
     /// in the sidecar.
-    fn advance(
-        &self,
-        entry: &mut CheckpointJob,
-        outcomes: &BTreeMap<(&str, u64), Outcome>,
-        outstanding: &mut OutstandingJob,
-    ) {
-        let is_open = |((session_id, index), outcome): (&(&str, u64), &Outcome)| {
-            (!matches!(outcome, Outcome::Done)).then(|| ((*session_id).to_owned(), *index))
-        };
-        let failed = outstanding
-            .failed
-            .iter()
-            .filter_map(|failed| Some((failed.session_id.clone(), action_index(&failed.session_action_id)?)));
-        let mut first_gaps: BTreeMap<String, u64> = BTreeMap::new();
-        for (session_id, index) in outcomes.iter().filter_map(is_open).chain(failed) {
-            let gap = first_gaps.entry(session_id).or_insert(index);
+    fn advance(&self, entry: &mut CheckpointJob, outstanding: &mut OutstandingJob) {
+        let mut first_gaps = outstanding.open_from.clone();
+        for failed in &outstanding.failed {
+            let Some(index) = action_index(&failed.session_action_id) else { continue };
+            let gap = first_gaps.entry(failed.session_id.clone()).or_insert(index);
             *gap = index.min(*gap);
         }
-        let was_waiting = |id: &str| self.waiting.iter().any(|failed| failed.session_id == id);
         for (session_id, done) in &mut outstanding.done_beyond {
-            // Of a session that nobody looked into, an interrupted pass may have left gaps that nobody knows of.
-            if !self.sessions.contains_key(session_id) && !was_waiting(session_id) {
-                continue;
-            }
             let gap = first_gaps.get(session_id).copied().unwrap_or(u64::MAX);
             let saved = entry.session_completed_indexes.get(session_id).copied();
             let last = done.iter().copied().filter(|index| *index < gap).max();

@@ -41,20 +41,21 @@ pub(super) struct Page {
 }
 
 impl Search {
-    /// The first pages of a pass. The creation times of jobs that were active last time cut the active ones into
-    /// ranges of about a page each, which can be asked for at once.
-    pub(super) fn all(ended_since: Timestamp, mut active: Vec<Timestamp>) -> Vec<Self> {
-        active.sort_unstable();
+    /// The first page of jobs that ended then or later.
+    pub(super) fn ended(since: Timestamp) -> Self {
+        Self { filter: Filter::EndedSince(since.milliseconds()), from: None, until: None, offset: 0 }
+    }
+
+    /// The first pages of active jobs. The creation times of those that were active last time cut them into ranges of
+    /// about a page each, which can be asked for at once.
+    pub(super) fn active(mut known: Vec<Timestamp>) -> Vec<Self> {
+        known.sort_unstable();
         let cuts: Vec<i64> =
-            active.iter().skip(PAGE).step_by(PAGE).map(|created| created.milliseconds()).collect();
+            known.iter().skip(PAGE).step_by(PAGE).map(|created| created.milliseconds()).collect();
         let starts = std::iter::once(None).chain(cuts.iter().copied().map(Some));
         let ends = cuts.iter().copied().map(Some).chain(std::iter::once(None));
         let range = |(from, until)| Self { filter: Filter::Active, from, until, offset: 0 };
-        let ended = Filter::EndedSince(ended_since.milliseconds());
-        let mut pages: Vec<Self> =
-            starts.zip(ends).filter(|(from, until)| from.is_none() || from != until).map(range).collect();
-        pages.push(Self { filter: ended, from: None, until: None, offset: 0 });
-        pages
+        starts.zip(ends).filter(|(from, until)| from.is_none() || from != until).map(range).collect()
     }
 
     /// The page after this one.
@@ -124,8 +125,7 @@ mod tests {
 
     fn walk(jobs: &[i64], known: &[i64]) -> (Vec<i64>, usize) {
         let known = known.iter().copied().map(Timestamp).collect();
-        let mut open = Search::all(Timestamp(0), known);
-        open.pop();
+        let mut open = Search::active(known);
         let (mut seen, mut requests) = (Vec::new(), 0);
         while let Some(search) = open.pop() {
             let page = answer(search, jobs);
@@ -155,7 +155,7 @@ mod tests {
     fn known_jobs_cost_a_page_each_hundred_and_all_at_once() {
         let jobs: Vec<i64> = (0..10_000).map(|n| n * 1_000_500).collect();
         assert_eq!(walk(&jobs, &jobs), (jobs.clone(), 100));
-        assert_eq!(Search::all(Timestamp(0), jobs.iter().copied().map(Timestamp).collect()).len(), 101);
+        assert_eq!(Search::active(jobs.iter().copied().map(Timestamp).collect()).len(), 100);
     }
 
     #[test]

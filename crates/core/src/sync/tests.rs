@@ -526,7 +526,147 @@ fn what_was_not_asked_or_cannot_be_read_is_an_error() {
         failed_jobs: Some("{cut".to_owned()),
         sidecar: Some("{cut".to_owned()),
     };
-    let mut pass = SyncPass::begin(settings).unwrap();
+    let error = SyncPass::begin(settings.clone()).unwrap_err();
+    assert_eq!(error.code, crate::ErrorCode::Checkpoint, "its jobs would be forgotten");
+    let mut pass = SyncPass::begin(SyncSettings { failed_jobs: None, ..settings }).unwrap();
     let first = pass.requests().remove(0);
     assert!(pass.answer(first.id, "<html>").unwrap_err().message.contains("SearchJobs"));
+}
+
+#[test]
+fn a_failed_job_of_the_reference_is_not_forgotten_by_a_pass_that_is_cut_off() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.job("job-1", 3, 0, Some("2026-11-22T09:00:00Z"));
+    let checkpoint = Checkpoint::bootstrap(Some("sp-local".to_owned()), time("2026-11-22T08:00:00Z"));
+    let checkpoint = Checkpoint { downloads_completed_timestamp: time("2026-11-22T11:00:00Z"), ..checkpoint };
+    let failed_jobs = json!({ "job-1": 1 }).to_string();
+    disk.files = Some(SyncFiles { checkpoint: checkpoint.write(), failed_jobs, sidecar: String::new() });
+    let mut pass = disk.begin(&service, NOW);
+    land(&mut pass, 0, "/out/0", 1_000);
+    disk.files = Some(pass.save(false));
+    assert_eq!(disk.pass(&service, "2026-11-22T12:01:00Z").len(), 2);
+}
+
+#[test]
+fn a_job_that_is_gone_from_the_queue_keeps_what_its_retries_need() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.job("job-1", 3, 0, Some("2026-11-22T11:30:00Z"));
+    service.session("job-1", "session-a", Some("2026-11-22T11:29:00Z"));
+    for now in [NOW, "2026-11-22T13:00:00Z", "2026-11-22T15:00:00Z", "2026-11-22T17:00:00Z"] {
+        let mut pass = disk.begin(&service, now);
+        assert_eq!(pass.sources()[0].storage_profile_id.as_deref(), Some("sp-local"));
+        assert_eq!(pass.storage_profiles().len(), 1);
+        fail(&mut pass, 0, Some("/out/0"), 1_000);
+        (1..pass.sources().len()).for_each(|source| land(&mut pass, source, "/out/y", 1_000));
+        disk.files = Some(pass.save(true));
+    }
+    assert_eq!(disk.failed_jobs(), json!({ "job-1": 4 }), "the reference must not give it up");
+    assert_eq!(disk.pass(&service, "2026-11-22T19:00:00Z"), ["sessionaction-a-1"]);
+    assert_eq!(disk.failed_jobs(), json!({}));
+}
+
+#[test]
+fn a_retry_does_not_jump_over_what_a_cut_off_pass_left_open() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    disk.pass(&service, NOW);
+    (4..=6).for_each(|index| service.run("session-a", index));
+    service.job("job-1", 6, 0, None);
+    let mut pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+    fail(&mut pass, 0, Some("/out/4"), 1_000);
+    land(&mut pass, 2, "/out/6", 1_000);
+    disk.files = Some(pass.save(false));
+    // Requeued: the job looks as it did before.
+    service.job("job-1", 3, 3, None);
+    assert_eq!(disk.pass(&service, "2026-11-22T12:02:00Z"), ["sessionaction-a-4"]);
+    service.job("job-1", 6, 0, None);
+    assert_eq!(disk.pass(&service, "2026-11-22T12:03:00Z"), ["sessionaction-a-5"]);
+    assert_eq!(disk.checkpoint()["jobs"][0]["sessionCompletedIndexes"], json!({ "session-a": 6 }));
+}
+
+#[test]
+fn what_is_kept_only_to_be_known_again_is_reported_once() {
+    let (mut service, mut disk) = (Service::default(), Disk::default());
+    service.job("job-free", 1, 1, None)["attachments"] = Value::Null;
+    assert_eq!(disk.begin(&service, NOW).report().jobs.len(), 1);
+    disk.pass(&service, NOW);
+    let report = disk.begin(&service, "2026-11-22T12:01:00Z").report();
+    assert!(report.jobs.is_empty());
+    assert_eq!(report.counts[&Category::AttachmentsFree], 1);
+}
+
+/// Numbers that are always the same for one seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// A queue of two jobs goes on at random; passes land, fail and are cut off at random, and files are lost or one save
+/// old. In the end every task run that wrote something has landed.
+#[test]
+fn whatever_happens_every_task_run_lands_in_the_end() {
+    for seed in 0..100 {
+        let (mut service, mut disk, mut dice) = (Service::default(), Disk::default(), Dice(seed));
+        let (mut written, mut landed) = (Vec::new(), std::collections::BTreeSet::new());
+        let mut counts = [0, 0];
+        for minute in 0..24 {
+            let now = format!("2026-11-22T12:{minute:02}:00Z");
+            for (number, count) in counts.iter_mut().enumerate() {
+                let (job, session) = (format!("job-{number}"), format!("session-{number}{}", minute / 8));
+                for _ in 0..dice.roll(3) {
+                    service.run(&session, *count);
+                    written.push(action_id(&session, *count));
+                    *count += 1;
+                }
+                if *count == 0 {
+                    continue;
+                }
+                let ended = format!("2026-11-22T12:{:02}:00Z", minute / 8 * 8 + 7);
+                let has_ended = minute % 8 == 7;
+                service.session(&job, &session, has_ended.then_some(&*ended));
+                // A requeue now and then makes the count what it was.
+                service.job(&job, *count - dice.roll(2).min(*count - 1), 1, None);
+            }
+            let mut pass = disk.begin(&service, &now);
+            let ids: Vec<String> =
+                pass.sources().into_iter().map(|source| source.session_action_id).collect();
+            for source in 0..ids.len() {
+                plan(&mut pass, source, 1, 1_000);
+            }
+            for (source, id) in ids.iter().enumerate() {
+                let local_path = format!("/out/{id}");
+                match dice.roll(6) {
+                    0 => fail(&mut pass, source, Some(&local_path), 1_000),
+                    1 if dice.roll(2) == 0 => fail(&mut pass, source, None, 1_000),
+                    1 => break,
+                    _ => {
+                        land(&mut pass, source, &local_path, 1_000);
+                        landed.insert(id.clone());
+                    }
+                }
+            }
+            let finished = dice.roll(3) > 0;
+            let before = disk.files.take();
+            let saved = pass.save(finished);
+            disk.files = match (dice.roll(5), before) {
+                // Killed before anything was written, or between sidecar and checkpoint.
+                (0, before) => before,
+                (1, Some(before)) => Some(SyncFiles { checkpoint: before.checkpoint, ..saved }),
+                (2, _) => Some(SyncFiles { sidecar: String::new(), ..saved }),
+                _ => Some(saved),
+            };
+        }
+        for (number, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            service.job(&format!("job-{number}"), *count, 0, Some("2026-11-22T12:24:00Z"));
+        }
+        for hour in 14..18 {
+            landed.extend(disk.pass(&service, &format!("2026-11-22T{hour}:00:00Z")));
+        }
+        let lost: Vec<&String> = written.iter().filter(|id| !landed.contains(*id)).collect();
+        assert!(lost.is_empty(), "seed {seed}: {lost:?}");
+        assert_eq!(disk.failed_jobs(), json!({}), "seed {seed}");
+    }
 }

@@ -43,6 +43,12 @@ impl Timestamp {
         Self(self.0.saturating_sub((seconds * SECOND as f64) as i64))
     }
 
+    /// So many seconds later.
+    #[must_use]
+    pub fn later(self, seconds: f64) -> Self {
+        self.earlier(-seconds)
+    }
+
     /// Whole milliseconds since the epoch, rounded down: what the service's filters take.
     pub fn milliseconds(self) -> i64 {
         self.0.div_euclid(1_000)
