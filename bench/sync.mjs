@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 
 import { build, root } from '../scripts/build.mjs'
 import { buildFarm, startReleaseFarm } from '../scripts/farm.mjs'
@@ -202,12 +202,12 @@ class Bench {
   }
 }
 
-/** Paths and bytes of a tree, in one hash. */
+/** Paths and bytes of a tree, but for what the reference notes for itself, in one hash. */
 function treeHash(path) {
   if (!existsSync(path)) return 'nothing'
   const hash = createHash('sha256')
-  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
+  const entries = readdirSync(path, { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !entry.parentPath.split(sep).includes('.deadline'),
   )
   for (const file of entries.map(({ parentPath, name }) => join(parentPath, name)).sort()) {
     hash.update(file).update(readFileSync(file))

@@ -1,5 +1,7 @@
 /** Carries the questions of a pass to whoever knows, and the answers back. */
 
+import { setMaxListeners } from 'node:events'
+
 import type { SyncPass, SyncRequest } from '../types.js'
 
 /** How many questions are open at once. The SDK slows down where the service asks it to. */
@@ -12,6 +14,8 @@ export type Ask = (request: SyncRequest, signal: AbortSignal) => Promise<string 
 export async function pump(pass: SyncPass, ask: Ask, signal: AbortSignal): Promise<void> {
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
+  // Every open question listens.
+  setMaxListeners(0, either)
   const waiting: SyncRequest[] = []
   const open = new Set<Promise<void>>()
   const start = (request: SyncRequest) => {
