@@ -11,15 +11,26 @@ use tokio_util::sync::CancellationToken;
 
 use super::cancelled;
 use super::disk::DiskContext;
-use crate::blocking::spread;
+use super::file_system::{Flushed, flush_file_systems};
+use crate::blocking::{blocking, spread};
 
-/// Flushes these files, several at once, and then the directories above them, each once: a run may have made those
+/// From so many files on, their file systems are flushed as a whole. That takes along what others wrote, so a few
+/// files are flushed by themselves.
+const MANY: usize = 64;
+
+/// Flushes these files, many by their file system and few by themselves, several at once, and then the directories above them, each once: a run may have made those
 /// too. A run leaves this to the system, which is quicker and safe as long as the power lasts.
 ///
 /// # Errors
 /// `IO` naming the first path that could not be flushed, as one that is not there; `CANCELLED`.
 pub async fn flush_files(paths: impl IntoIterator<Item = PathBuf>, cancel: &CancellationToken) -> Result<()> {
     let files: Arc<[PathBuf]> = paths.into_iter().collect();
+    if files.len() >= MANY {
+        let files = files.clone();
+        if blocking(move || flush_file_systems(&files)).await?? == Flushed::Everything {
+            return if cancel.is_cancelled() { Err(cancelled()) } else { Ok(()) };
+        }
+    }
     let above: BTreeSet<PathBuf> =
         files.iter().flat_map(|file| file.ancestors().skip(1)).map(Path::to_owned).collect();
     flush_all(files, cancel, flush_file).await?;
@@ -89,6 +100,14 @@ mod tests {
             (error.code, &error.details["path"]),
             (ErrorCode::Io, &missing.to_string_lossy().into_owned().into())
         );
+        let many: Vec<PathBuf> = (0..MANY).map(|number| home.join(number.to_string())).collect();
+        for file in &many {
+            fs::write(file, "content").unwrap();
+        }
+        flush_files(many.clone(), &cancel).await.unwrap();
+        let with_missing = many.into_iter().chain([missing.clone()]);
+        let error = flush_files(with_missing, &cancel).await.unwrap_err();
+        assert_eq!(error.details["path"], missing.to_string_lossy().into_owned());
         cancel.cancel();
         assert_eq!(flush_files(files, &cancel).await.unwrap_err().code, ErrorCode::Cancelled);
         fs::remove_dir_all(home).unwrap();

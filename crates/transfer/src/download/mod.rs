@@ -8,6 +8,7 @@ mod directory;
 mod disk;
 mod durable;
 mod file;
+mod file_system;
 mod landing;
 mod large;
 mod layout;
