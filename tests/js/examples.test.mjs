@@ -1,7 +1,8 @@
 // The programs in js/examples do on the embedded farm what their first lines say.
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -9,6 +10,7 @@ import { promisify } from 'node:util'
 
 import { createManifest, DownloadOrchestrator, extractSessionActionId } from 'rusty-attachments'
 
+import { job, session, startQueue, task, tree } from './queue.mjs'
 import { folder, localStorageProfile, putManifest, putObject, root, s3Of, startFarm } from './support.mjs'
 
 let farm
@@ -82,3 +84,49 @@ test('some session actions of a job', async (t) => {
   )
   assert.ok(files > 0 && files < assetRoots[0].fileCount)
 })
+
+/** A queue with one finished task, as the file that an example reads, and the environment that leads to the farm. */
+async function exampleQueue(test) {
+  const { farm: queueFarm, projects, options } = await startQueue(test)
+  await queueFarm.happen(job('cat'), session('cat'), task('cat', 0, { 'a.png': 'a' }))
+  const { deadline: _, ...queue } = options
+  const file = join(await folder(test), 'queue.json')
+  const { region, credentials } = queueFarm
+  await writeFile(file, JSON.stringify({ ...queue, region, credentials }))
+  const env = { ...process.env, AWS_ENDPOINT_URL_DEADLINE: queueFarm.endpoint }
+  return { farm: queueFarm, projects, file, env }
+}
+
+test('one pass over a queue', async (t) => {
+  const { projects, file, env } = await exampleQueue(t)
+  const script = join(root, 'js/examples/sync.mjs')
+  const { stdout } = await promisify(execFile)(process.execPath, [script, file], { env })
+  assert.match(stdout, /^cat: it is new, or was requeued\n1 files, 1 bytes; all outputs are here up to 2/)
+  assert.deepEqual(tree(projects), { 'cat/a.png': 'a' })
+})
+
+test(
+  'a queue watched until Ctrl-C',
+  { skip: process.platform === 'win32' && 'no signals there' },
+  async (t) => {
+    const { farm: queueFarm, projects, file, env } = await exampleQueue(t)
+    const script = join(root, 'js/examples/watch.mjs')
+    const child = spawn(process.execPath, [script, file, '0.1'], {
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let printed = ''
+    const waitFor = async (text) => {
+      while (!printed.includes(text)) printed += (await once(child.stdout, 'data'))[0]
+    }
+    child.stdout.setEncoding('utf8')
+    await waitFor('cat/a.png')
+    await queueFarm.happen(job('dog'), session('dog'), task('dog', 0, { 'b.png': 'b' }))
+    await waitFor('dog/b.png')
+    child.kill('SIGINT')
+    await waitFor('stopped; the next start goes on from here')
+    if (child.exitCode === null) await once(child, 'exit')
+    assert.equal(child.exitCode, 0)
+    assert.deepEqual(tree(projects), { 'cat/a.png': 'a', 'dog/b.png': 'b' })
+  },
+)

@@ -90,3 +90,17 @@ export async function operations(farm) {
     counts[operation ?? 'S3'] = (counts[operation ?? 'S3'] ?? 0) + 1
   return counts
 }
+
+/** A pass as a process of its own, which says when it begins to ask; its argument is what `plainOptions` gives. */
+export const passProgram = `
+  import { DeadlineClient } from '@aws-sdk/client-deadline'
+  import { syncOutputs } from 'rusty-attachments'
+  const { client, ...options } = JSON.parse(process.argv[1])
+  const onEvent = ({ type }) => type === 'pass-started' && console.log(type)
+  await syncOutputs({ ...options, deadline: new DeadlineClient(client), onEvent })`
+
+/** The options as text. */
+export function plainOptions({ endpoint, region, credentials }, options) {
+  const { deadline: _, ...plain } = options
+  return JSON.stringify({ ...plain, client: { endpoint, region, credentials, disableHostPrefix: true } })
+}

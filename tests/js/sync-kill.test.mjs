@@ -9,17 +9,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { syncOutputs } from 'rusty-attachments'
 
-import { job, session, startQueue, task, tree } from './queue.mjs'
+import { job, passProgram, plainOptions, session, startQueue, task, tree } from './queue.mjs'
 
 const kills = 20
-
-/** A pass as a process of its own, which says when it begins to ask. */
-const program = `
-  import { DeadlineClient } from '@aws-sdk/client-deadline'
-  import { syncOutputs } from 'rusty-attachments'
-  const { client, ...options } = JSON.parse(process.argv[1])
-  const onEvent = ({ type }) => type === 'pass-started' && console.log(type)
-  await syncOutputs({ ...options, deadline: new DeadlineClient(client), onEvent })`
 
 /** The same numbers in every run. */
 function seeded(seed) {
@@ -31,10 +23,7 @@ function seeded(seed) {
 
 test('killed at twenty moments, the next pass goes on: right tree, nothing lost, no whole file fetched twice', async (t) => {
   const { farm, projects, options } = await startQueue(t)
-  const { endpoint, region, credentials } = farm
-  const { deadline: _, ...plain } = options
-  const client = { endpoint, region, credentials, disableHostPrefix: true }
-  const given = JSON.stringify({ ...plain, client, concurrency: 2 })
+  const given = plainOptions(farm, { ...options, concurrency: 2 })
   const random = seeded(20_261_122)
   await farm.setRules({ requests: { keyContains: '/Data/' }, effect: { delay: { milliseconds: 25 } } })
 
@@ -53,7 +42,7 @@ test('killed at twenty moments, the next pass goes on: right tree, nothing lost,
       return task(name, kill, files)
     })
     await farm.happen(...happened)
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program, given], {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', passProgram, given], {
       cwd: import.meta.dirname,
       stdio: ['ignore', 'pipe', 'inherit'],
     })
