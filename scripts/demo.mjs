@@ -1,5 +1,5 @@
 // The demo: one job that was rendered from a Windows workstation, downloaded to where this machine keeps projects,
-// which is `demo-output` or the folder given.
+// which is `demo-output` or the folder given; then a job that is still rendered while a watcher brings its frames.
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url'
 
 import { build, install, root } from './build.mjs'
 import { contactSheet } from './contact-sheet.mjs'
+import { watchShow } from './demo-sync.mjs'
 import { buildFarm, startFarm } from './farm.mjs'
 import { bytes, progressBar } from './terminal.mjs'
 
@@ -21,6 +22,7 @@ const { downloadJobOutputs } = await import('rusty-attachments')
 
 const output = resolve(process.argv[2] ?? join(root, 'demo-output'))
 const projects = join(output, 'Projects')
+const osFamily = { win32: 'WINDOWS', darwin: 'MACOS' }[process.platform] ?? 'LINUX'
 mkdirSync(output, { recursive: true })
 
 const farm = await startFarm('--show')
@@ -40,7 +42,7 @@ try {
     localStorageProfile: {
       storageProfileId: 'sp-this-machine',
       displayName: 'This machine',
-      osFamily: { win32: 'WINDOWS', darwin: 'MACOS' }[process.platform] ?? 'LINUX',
+      osFamily,
       fileSystemLocations: [{ name: 'Projects', path: projects, type: 'LOCAL' }],
     },
     onProgress: bar.show,
@@ -80,6 +82,8 @@ try {
   writeFileSync(sheet, contactSheet({ jobName, jobId, windowsRoot, projects, files, unmapped }))
   console.log(`\nContact sheet: ${pathToFileURL(sheet)}`)
   if (failureCount > 0) process.exitCode = 1
+
+  await watchShow({ farm, output, projects, osFamily })
 } finally {
   await farm.stop()
 }

@@ -69,6 +69,8 @@ export class PassRunner {
   readonly #queue: Queue
   readonly #settings: SyncSettings
   readonly #files: CheckpointFiles
+  /** Of many passes only the first begins anew. */
+  #isForced: boolean
 
   constructor(
     backend: Backend<NativeBindings>,
@@ -80,6 +82,7 @@ export class PassRunner {
     this.#SyncPass = SyncPass
     this.#queue = queue
     this.#settings = settings
+    this.#isForced = settings.forceBootstrap ?? false
     const { checkpointDirectory, queueId, localStorageProfileId } = settings
     this.#files = new CheckpointFiles(checkpointDirectory, queueId, localStorageProfileId)
   }
@@ -97,7 +100,7 @@ export class PassRunner {
   }
 
   async #pass(tell: Tell, signal: AbortSignal): Promise<SyncResult> {
-    const { dryRun, forceBootstrap, localStorageProfileId, bootstrapLookbackMinutes } = this.#settings
+    const { dryRun, localStorageProfileId, bootstrapLookbackMinutes } = this.#settings
     const checkpointPath = this.#files.path('checkpoint')
     const texts = await this.#files.read()
     const pass = new this.#SyncPass({
@@ -105,7 +108,7 @@ export class PassRunner {
       bootstrapLookbackMinutes,
       now: Date.now() * 1000,
       ...texts,
-      ...(forceBootstrap && { checkpoint: null, sidecar: null }),
+      ...(this.#isForced && { checkpoint: null, sidecar: null }),
     })
     const save = async (isFinished: boolean) => {
       await this.#files.write(pass.save(isFinished))
@@ -123,6 +126,7 @@ export class PassRunner {
         if (unmappedCount > 0) tell({ type: 'unmapped', jobId, count: unmappedCount })
       }
       if (!dryRun) await save(true)
+      this.#isForced = false
       const result = { ...report, ...outcome, checkpointPath }
       tell({ type: 'pass-finished', result })
       return result

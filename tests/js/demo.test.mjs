@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 
 import { folder, root } from './support.mjs'
 
-test('the demo downloads the show and a contact sheet of it, and the second time nothing', async (t) => {
+test('the demo downloads the show and a contact sheet of it, watches a job, and the second time fetches nothing', async (t) => {
   const output = await folder(t)
   const demo = () => promisify(execFile)(process.execPath, [join(root, 'scripts/demo.mjs'), output])
   const first = await demo()
@@ -17,8 +17,14 @@ test('the demo downloads the show and a contact sheet of it, and the second time
   assert.match(first.stdout, /^\d+ files? could not be mapped/m)
   const entries = await readdir(join(output, 'Projects'), { recursive: true, withFileTypes: true })
   const files = entries.filter((entry) => entry.isFile())
-  assert.equal(files.length, Number(fetched))
-  assert.ok(files.every(({ parentPath }) => parentPath.startsWith(join(output, 'Projects', 'Lighthouse'))))
+  const below = (show) =>
+    files.filter(({ parentPath }) => parentPath.startsWith(join(output, 'Projects', show)))
+  assert.equal(below('Lighthouse').length, Number(fetched))
+  assert.equal(files.length, below('Lighthouse').length + below('Dawn').length)
+  assert.match(
+    first.stdout,
+    new RegExp(`^${below('Dawn').length} frames landed as they were finished, in \\d+ passes`, 'm'),
+  )
 
   const sheet = await readFile(join(output, 'contact-sheet.html'), 'utf8')
   const shown = [...sheet.matchAll(/<img src="([^"]+)"/g)].map(([, href]) => decodeURIComponent(href))

@@ -102,6 +102,18 @@ test('passes do not overlap, and one that takes longer than the interval delays 
   assert.equal((await operations(farm)).SearchJobs, 6)
 })
 
+test('a watcher that is to begin anew does so once', async (t) => {
+  const { farm, options } = await startQueue(t)
+  await farm.happen(job('cat'), session('cat'), task('cat', 0, { 'a.png': 'a' }))
+  await syncOutputs(options)
+  const totals = []
+  for await (const event of watchOutputs({ ...options, forceBootstrap: true, intervalSeconds: 0.01 })) {
+    if (event.type === 'pass-finished') totals.push(event.result.stats.filesTotal)
+    if (totals.length === 2) break
+  }
+  assert.deepEqual(totals, [1, 0])
+})
+
 test('what no time can mend is thrown', async (t) => {
   const { farm, checkpointDirectory, options, storageProfiles } = await startQueue(t)
   const next = (more) =>
