@@ -29,7 +29,7 @@ const wasmTarget = 'wasm32-unknown-unknown'
  */
 const modules = [
   { crate: 'rusty-attachments-wasm', name: 'rusty_attachments', budget: 200 * 1024 },
-  { crate: 'rusty-attachments-wasm-sync', name: 'rusty_attachments_sync', budget: 140 * 1024 },
+  { crate: 'rusty-attachments-wasm-sync', name: 'rusty_attachments_sync', budget: 160 * 1024 },
 ]
 const glue = modules.map(({ name }) => `${name}.js`)
 
