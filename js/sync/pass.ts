@@ -108,7 +108,7 @@ export class PassRunner {
       bootstrapLookbackMinutes,
       now: Date.now() * 1000,
       ...texts,
-      ...(this.#isForced && { checkpoint: null, sidecar: null }),
+      ...(this.#isForced && { checkpoint: null, failedJobs: null, sidecar: null }),
     })
     const save = async (isFinished: boolean) => {
       await this.#files.write(pass.save(isFinished))
@@ -116,6 +116,11 @@ export class PassRunner {
     }
     try {
       tell({ type: 'pass-started', checkpointPath })
+      if (!dryRun && (this.#isForced || texts.checkpoint === null)) {
+        // Where it all begins stays, though this pass may come to nothing: the next one would begin later.
+        await this.#files.write(pass.save(false))
+        this.#isForced = false
+      }
       await pump(pass, (request, within) => this.#queue.ask(request, within), signal)
       const report = pass.report()
       for (const job of report.jobs) tell({ type: 'job', job })
@@ -126,7 +131,6 @@ export class PassRunner {
         if (unmappedCount > 0) tell({ type: 'unmapped', jobId, count: unmappedCount })
       }
       if (!dryRun) await save(true)
-      this.#isForced = false
       const result = { ...report, ...outcome, checkpointPath }
       tell({ type: 'pass-finished', result })
       return result

@@ -20,9 +20,10 @@ export async function pump(pass: SyncPass, ask: Ask, signal: AbortSignal): Promi
   const open = new Set<Promise<void>>()
   const start = (request: SyncRequest) => {
     const answered = ask(request, either).then((json) => {
-      open.delete(answered)
       if (json === null) pass.notFound(request.id)
       else pass.answer(request.id, json)
+      // One whose answer is of no use stays, for the race to find.
+      open.delete(answered)
     })
     open.add(answered)
   }

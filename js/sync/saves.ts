@@ -22,6 +22,7 @@ export class Saves {
   /** There is something new. Throws what the last save failed with. */
   soon(): void {
     if (this.#failure) throw this.#failure.thrown
+    if (this.#hasEnded) return
     this.#told++
     if (this.#running) return
     this.#timer ??= setTimeout(

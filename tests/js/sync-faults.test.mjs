@@ -72,6 +72,22 @@ test('what a service keeps refusing ends the pass with a code, and nothing is lo
   assert.equal(Object.keys(tree(projects)).length, count)
 })
 
+test('what comes and ends while a first pass comes to nothing is found by the next', async (t) => {
+  const { farm, projects, options } = await startQueue(t)
+  const fromNow = { ...options, bootstrapLookbackMinutes: 0, deadline: clientOf(farm, { maxAttempts: 1 }) }
+  await farm.setRules({ requests: { operation: 'SearchJobs' }, effect: 'reset' })
+  await assert.rejects(syncOutputs(fromNow), coded('NETWORK'))
+  await farm.setRules()
+  await farm.happen(
+    job('cat', { steps: [{ name: 'render', tasks: 2 }] }),
+    session('cat'),
+    task('cat', 0, { 'a.png': 'a' }),
+    { event: 'sessionEnded', job: 'cat', name: 'one' },
+  )
+  await syncOutputs(fromNow)
+  assert.deepEqual(tree(projects), { 'cat/a.png': 'a' })
+})
+
 test('an unknown queue is NOT_FOUND', async (t) => {
   const { options } = await startQueue(t)
   await assert.rejects(syncOutputs({ ...options, queueId: `queue-${'9'.repeat(32)}` }), coded('NOT_FOUND'))
