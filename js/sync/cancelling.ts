@@ -36,3 +36,20 @@ export function orCancelled(thrown: unknown, signal: AbortSignal): unknown {
   if (!signal.aborted || (thrown instanceof AttachmentsError && thrown.code === 'CANCELLED')) return thrown
   return new AttachmentsError('CANCELLED', 'the sync was cancelled', {}, { cause: signal.reason })
 }
+
+/** Waits for what cannot be cancelled, but no longer than the signal allows. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let abort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => {
+      reject(orCancelled(undefined, signal))
+    }
+  })
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}

@@ -4,6 +4,7 @@ import type { Backend } from '../backend.js'
 import { AttachmentsError } from '../errors.js'
 import { createOrchestrate, type NativeBindings, type Orchestrator } from '../orchestrate.js'
 import type { SyncRequest } from '../types.js'
+import { unlessAborted } from './cancelling.js'
 import type { SyncSettings } from './options.js'
 import { queueBucket } from './queue-bucket.js'
 import { DeadlineService } from './service.js'
@@ -53,7 +54,7 @@ export class Queue {
 
   /** Answers a question of a pass. */
   async ask({ operation, input }: SyncRequest, signal: AbortSignal): Promise<string | null> {
-    if (operation === 'ListOutputManifests') return this.#listOutputManifests(input)
+    if (operation === 'ListOutputManifests') return unlessAborted(this.#listOutputManifests(input), signal)
     const { farmId, queueId } = this.#settings
     const where = operation === 'SearchJobs' ? { farmId, queueIds: [queueId] } : { farmId, queueId }
     try {

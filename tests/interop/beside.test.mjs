@@ -44,7 +44,7 @@ const projects = join(folder, 'projects')
 const settled = () => sleep(1100)
 
 const tools = {
-  ours: ({ farm, directory, storageProfileId, onEvent }) =>
+  ours: ({ farm, directory, storageProfileId, signal }) =>
     syncOutputs({
       farmId: farm.farmId,
       queueId: farm.queueId,
@@ -57,7 +57,7 @@ const tools = {
         disableHostPrefix: true,
       }),
       s3: { endpoint: farm.endpoint },
-      onEvent,
+      signal,
     }),
 
   theirs: runSyncCli,
@@ -112,6 +112,24 @@ async function turn(tool, place, more) {
   } finally {
     renameSync(projects, own)
   }
+}
+
+/** A turn that is cut off a while after so many files are there; gives how many are in the end. */
+async function interrupted(tool, place, files) {
+  const stop = new AbortController()
+  const watch = setInterval(() => {
+    const isThere = ({ name }) => /^\d+\.png$/.test(name)
+    const entries = readdirSync(projects, { recursive: true, withFileTypes: true })
+    if (entries.filter(isThere).length < files) return
+    clearInterval(watch)
+    setTimeout(() => stop.abort(), 1500)
+  }, 20)
+  try {
+    await turn(tool, place, { signal: stop.signal }).catch(({ code }) => assert.equal(code, 'CANCELLED'))
+  } finally {
+    clearInterval(watch)
+  }
+  return Object.keys(treeOf(place)).length
 }
 
 const treeOf = ({ directory }) => tree(join(directory, 'tree'))
@@ -347,6 +365,61 @@ describe('where we differ on purpose', () => {
     swapFiles(places)
     await turn('ours', places.ours)
     assert.deepEqual(Object.keys(treeOf(places.ours)), ['cat/a.png'])
+  })
+
+  test("a retry of an old failure: the reference puts it over a newer job's file, we do not", async (t) => {
+    const { farm, places } = await startBoth(t)
+    const roots = windows('shared')
+    const at = (secondsAgo) => ({ secondsAgo, uploadedSecondsAgo: secondsAgo })
+    await farm.happen(
+      frames('old', 1, { roots, secondsAgo: 90 }),
+      { ...session('old'), secondsAgo: 80 },
+      task('old', 0, { 'a.png': 'old bytes', 'b.png': 'b' }, at(60)),
+      { event: 'damage', job: 'old', path: 'b.png', how: 'missing' },
+    )
+    await settled()
+    for (const tool of Object.keys(tools)) await turn(tool, places[tool])
+    await farm.happen(frames('new', 1, { roots }), session('new'), task('new', 0, { 'a.png': 'newer' }))
+    await settled()
+    for (const tool of Object.keys(tools)) await turn(tool, places[tool])
+    await farm.happen({ event: 'damage', job: 'old', path: 'b.png', how: 'none' })
+    await settled()
+    for (const tool of Object.keys(tools)) await turn(tool, places[tool])
+    assert.equal(treeOf(places.theirs)['shared/a.png'].hash, sha256('old bytes'))
+    assert.equal(treeOf(places.ours)['shared/a.png'].hash, sha256('newer'))
+  })
+
+  test('a run that is interrupted: the reference begins again, we go on', async (t) => {
+    const tasks = 60
+    const { farm, places } = await startBoth(t)
+    const names = Array.from({ length: tasks }, (_, number) => `${number}.png`)
+    await farm.happen(
+      frames('cat', tasks),
+      session('cat'),
+      ...names.map((name, number) => task('cat', number, { [name]: `frame ${number}` })),
+    )
+    await settled()
+    for (const tool of Object.keys(tools)) {
+      const requests = { keyContains: '/Data/' }
+      await farm.setRules({
+        requests,
+        often: { after: tasks / 3 },
+        effect: { delay: { milliseconds: 4000 } },
+      })
+      const before = essence(places[tool])
+      const whole = await interrupted(tool, places[tool], tasks / 3)
+      assert.ok(whole < tasks, `${tool} was too quick to be interrupted`)
+      const isSaved = JSON.stringify(essence(places[tool])) !== JSON.stringify(before)
+      assert.equal(isSaved, tool === 'ours', `${tool} has saved progress`)
+
+      await farm.setRules()
+      await farm.forgetRequests()
+      await turn(tool, places[tool])
+      const fetched = (await farm.requests()).filter(({ key }) => key?.includes('/Data/')).length
+      if (tool === 'ours') assert.ok(fetched <= tasks - whole, `${fetched} fetched, ${whole} were here`)
+      else assert.equal(fetched, tasks)
+    }
+    assert.deepEqual(treeOf(places.ours), treeOf(places.theirs))
   })
 
   test('an idle pass: we ask SearchJobs alone', async (t) => {

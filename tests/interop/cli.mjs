@@ -12,9 +12,9 @@ assert.ok(programs, 'run this through `npm run test:interop`, which makes the Py
 
 /**
  * One pass of the CLI. Its home and its checkpoints are below `directory`; without a storage profile it ignores
- * them all. Comes back with its exit code and what it printed.
+ * them all. `signal` kills it. Comes back with its exit code and what it printed.
  */
-export async function runSyncCli({ farm, directory, storageProfileId, args = [] }) {
+export async function runSyncCli({ farm, directory, storageProfileId, signal, args = [] }) {
   const home = join(directory, 'home')
   mkdirSync(home, { recursive: true })
   const { endpoint, credentials, region } = farm
@@ -48,6 +48,7 @@ export async function runSyncCli({ farm, directory, storageProfileId, args = [] 
       },
     },
   )
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'))
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
