@@ -26,12 +26,45 @@ pub(crate) struct Large {
     found: Mutex<Vec<Option<Found>>>,
     /// Parts whose ranges are of different objects.
     torn: Mutex<BTreeSet<usize>>,
-    /// Ranges that are not done with. Who takes the last one puts the file to its place.
-    left: AtomicUsize,
-    /// Whether the outcome is known already.
-    settled: AtomicBool,
+    ranges: Countdown,
     /// Bytes that are counted as done so far.
     counted: AtomicU64,
+}
+
+/// Ranges that are not done with.
+struct Countdown {
+    left: AtomicUsize,
+    /// Whether one has failed, so that the outcome is known.
+    failed: AtomicBool,
+}
+
+/// What is to be done when a range has ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Ended {
+    /// It was the last one.
+    is_last: bool,
+    /// It was the last one and none has failed: whoever fetched it puts the file to its place.
+    all_well: bool,
+    /// It was the first that failed.
+    is_first_failure: bool,
+}
+
+impl Countdown {
+    fn new(ranges: usize) -> Self {
+        Self { left: AtomicUsize::new(ranges), failed: AtomicBool::new(false) }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Notes that a range has ended.
+    fn end(&self, failed: bool) -> Ended {
+        // In this order: whoever finds that it is the last one must know of all failures.
+        let is_first_failure = failed && !self.failed.swap(true, Ordering::AcqRel);
+        let is_last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
+        Ended { is_last, all_well: is_last && !self.has_failed(), is_first_failure }
+    }
 }
 
 /// The first target that can be written to; those before it have failed.
@@ -55,8 +88,7 @@ impl Large {
             opened: OnceCell::new(),
             found: Mutex::new(vec![None; layout.parts.len()]),
             torn: Mutex::default(),
-            left: AtomicUsize::new(layout.ranges.len()),
-            settled: AtomicBool::new(false),
+            ranges: Countdown::new(layout.ranges.len()),
             counted: AtomicU64::new(0),
             layout: Arc::new(layout),
         }
@@ -75,23 +107,24 @@ impl Large {
     pub(crate) async fn fetch(self: Arc<Self>, run: Arc<Run>, range: usize) -> Finished<Vec<Outcome>> {
         let mut received = 0;
         let mut result = Ok(Vec::new());
-        if !self.settled.load(Ordering::Acquire) {
+        if !self.ranges.has_failed() {
             result = self.fetch_range(&run, range, &mut received).await.map(|()| Vec::new());
         }
-        let is_last = self.left.fetch_sub(1, Ordering::AcqRel) == 1;
-        if is_last && result.is_ok() && !self.settled.load(Ordering::Acquire) {
+        let mut ended = self.ranges.end(result.is_err());
+        if ended.all_well {
             result = self.finish(&run, &mut received).await;
+            ended.is_first_failure = result.is_err();
         }
         let outcomes = match result {
             Ok(outcomes) => outcomes,
-            // What fails later fails for the same reason, or because of it.
-            Err(_) if self.settled.swap(true, Ordering::AcqRel) => Vec::new(),
-            Err(error) => {
+            Err(error) if ended.is_first_failure => {
                 self.leave(&run, &error);
                 self.files.iter().map(|&file| (file, Err(error.clone()))).collect()
             }
+            // What fails later fails for the same reason, or because of it.
+            Err(_) => Vec::new(),
         };
-        if is_last {
+        if ended.is_last {
             run.progress.finish(self.files[0]);
         }
         if !outcomes.is_empty() {
@@ -287,4 +320,40 @@ async fn is_proven(assembly: &Arc<Assembly>, part: usize) -> Result<bool> {
     }
     let assembly = assembly.clone();
     blocking(move || assembly.prove(part)).await?
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_file_of_which_a_range_has_failed_is_never_finished() {
+        let files: Vec<Countdown> = (0..50_000).map(|_| Countdown::new(2)).collect();
+        // Both go from file to file side by side, so that they often meet in the middle of one.
+        let arrived = AtomicUsize::new(0);
+        let end_all = |failed: bool| {
+            let end = |(number, ranges): (usize, &Countdown)| {
+                arrived.fetch_add(1, Ordering::SeqCst);
+                while arrived.load(Ordering::SeqCst) < 2 * number + 2 {
+                    std::hint::spin_loop();
+                }
+                ranges.end(failed).all_well
+            };
+            files.iter().enumerate().filter(|&file| end(file)).count()
+        };
+        thread::scope(|threads| {
+            let failed = threads.spawn(|| end_all(true));
+            assert_eq!((end_all(false), failed.join().unwrap()), (0, 0));
+        });
+    }
+
+    #[test]
+    fn of_several_failures_the_first_is_told() {
+        let ranges = Countdown::new(3);
+        let ended = [false, true, true].map(|failed| ranges.end(failed));
+        assert_eq!(ended.map(|ended| ended.is_first_failure), [false, true, false]);
+        assert_eq!(ended.map(|ended| ended.is_last), [false, false, true]);
+    }
 }
