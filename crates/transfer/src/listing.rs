@@ -1,5 +1,6 @@
 //! Lists all keys below some prefixes, many pages at once: what is left of a long list is split where keys are likely.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rusty_attachments_core::Result;
@@ -41,6 +42,7 @@ pub(crate) async fn list_all(
     let whole = |list| Stretch { list, since: Since::Start, listed: None, up_to: None };
     let mut stretches: Vec<Stretch> = (0..prefixes.len()).map(whole).collect();
     let prefixes: Arc<[String]> = prefixes.into();
+    let mut tokens = HashSet::new();
     while !stretches.is_empty() {
         let (mut left, mut failure) = (Vec::new(), None);
         let list = |stretch: Stretch| {
@@ -53,8 +55,16 @@ pub(crate) async fn list_all(
         let take = |listed: Result<(usize, Vec<ListedObject>, Vec<Stretch>)>| match listed {
             Ok((number, objects, more)) => {
                 found[number].extend(objects);
+                let leads_back = more.iter().any(|stretch| match &stretch.since {
+                    Since::Token(token) => !tokens.insert((number, token.clone())),
+                    Since::Start | Since::After(_) => false,
+                });
+                if leads_back {
+                    // Pages without a key would be followed for ever.
+                    failure.get_or_insert(client.unreadable(&prefixes[number]));
+                }
                 left.extend(more);
-                true
+                !leads_back
             }
             Err(error) => {
                 failure.get_or_insert(error);

@@ -122,16 +122,17 @@ async fn service(pages: Vec<String>) -> String {
 
 #[tokio::test]
 async fn a_service_whose_tokens_lead_in_a_circle_is_an_error() {
-    let page = |token: &str| {
+    let page = |token: &str, contents: &str| {
         format!(
             "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>\
-             <Contents><Key>k</Key></Contents></ListBucketResult>"
+             {contents}</ListBucketResult>"
         )
     };
-    for tokens in [&["a"][..], &["a", "b"]] {
+    let object = "<Contents><Key>k</Key></Contents>";
+    for (tokens, contents) in [(&["a"][..], object), (&["a", "b"], object), (&["a", "b"], "")] {
         let scene = Scene::new("circle").await;
         let mut settings = scene.settings();
-        settings.endpoint = Some(service(tokens.iter().map(|token| page(token)).collect()).await);
+        settings.endpoint = Some(service(tokens.iter().map(|token| page(token, contents)).collect()).await);
         let source = CredentialsSource::Static(scene.credentials());
         let orchestrator = DownloadOrchestrator::new(settings, source, Concurrency::Auto).unwrap();
         let (options, control) = (scene.options(serde_json::json!({})), RunControl::default());
