@@ -370,8 +370,9 @@ impl Work<'_> {
             job.mapper.check_overrides(known.keys().map(String::as_str))?;
         }
         let options = plan_options(self.paths.include.clone(), self.paths.match_paths_by);
-        let planning = blocking(move || plan_download(sources, &options));
-        let plan = Arc::new(progress.during(planning, |_| String::new()).await??);
+        let planning = cancel.run_until_cancelled(blocking(move || plan_download(sources, &options)));
+        let plan = progress.during(planning, |_| String::new()).await.unwrap_or_else(|| Err(cancelled()))?;
+        let plan = Arc::new(plan?);
 
         let report = download(client, &plan, self.download, concurrency, self.control, &progress).await?;
         let mut result = DownloadResult::new(plan, report);

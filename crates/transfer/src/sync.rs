@@ -13,7 +13,7 @@ use rusty_attachments_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
-use crate::download::{DownloadOptions, RunControl, SettledFile, concerns_all, download};
+use crate::download::{DownloadOptions, RunControl, SettledFile, cancelled, concerns_all, download};
 use crate::job::{DownloadResult, MultiJobDownloadResult, PathOptions};
 use crate::manifests::{FetchedManifest, download_manifests};
 use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
@@ -182,7 +182,9 @@ pub async fn download_sources(
             plan_download_of(found, &options, |index, path| sources[numbers[index]].wants(path, times[index]))
         }
     });
-    let plan = Arc::new(progress.during(planning, |_| String::new()).await??);
+    let planning = control.cancel.run_until_cancelled(planning);
+    let plan = progress.during(planning, |_| String::new()).await.unwrap_or_else(|| Err(cancelled()))?;
+    let plan = Arc::new(plan?);
     for file in 0..plan.file_count() {
         planned[plan.source_of(file)].files += 1;
     }

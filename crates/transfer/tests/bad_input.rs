@@ -12,7 +12,7 @@ use rusty_attachments_core::{Error, ErrorCode};
 use rusty_attachments_farm::Object;
 use rusty_attachments_farm::outputs::output_manifest_key;
 use rusty_attachments_transfer::{
-    CancellationToken, Concurrency, CredentialsSource, DownloadOrchestrator, ProvideCredentials,
+    CancellationToken, Concurrency, CredentialsSource, DownloadOrchestrator, Phase, ProvideCredentials,
     ProvidedCredentials, RunControl, download_job_outputs,
 };
 use serde_json::json;
@@ -168,10 +168,17 @@ async fn content_that_is_gone_fails_its_file_and_names_its_key() {
 #[tokio::test]
 async fn fail_fast_ends_with_the_first_failure() {
     let scene = Scene::new("fast").await;
-    scene.add(0, 1, &[("a.txt", b"alpha"), ("b.txt", b"beta")]);
-    scene.farm.remove_object(BUCKET, &scene.content_key(b"alpha"));
-    let error = scene.download_with(json!({"failFast": true})).await.unwrap_err();
+    let bodies: Vec<(String, Vec<u8>)> = (0..50u8).map(|n| (format!("{n:02}"), vec![n])).collect();
+    let files: Vec<(&str, &[u8])> =
+        bodies.iter().map(|(name, body)| (name.as_str(), body.as_slice())).collect();
+    scene.add(0, 1, &files);
+    for (_, body) in &files {
+        scene.farm.remove_object(BUCKET, &scene.content_key(body));
+    }
+    let error = scene.download_with(json!({"failFast": true, "concurrency": 1})).await.unwrap_err();
     assert_eq!(error.code, ErrorCode::NotFound);
+    // Under the usual key, and under that of very old content.
+    assert_eq!(scene.content_requests().len(), 2, "no other file was asked for");
 }
 
 #[tokio::test]
@@ -271,4 +278,89 @@ async fn an_abort_is_heard_while_a_local_file_is_read() {
         let ended = tokio::time::timeout(Duration::from_secs(20), run).await.expect("the abort is heard");
         assert_eq!(ended.unwrap_err().code, ErrorCode::Cancelled);
     }
+}
+
+/// An abort as soon as `is_time` says so.
+fn abort_when(is_time: impl Fn() -> bool + Send + 'static) -> RunControl {
+    let control = RunControl::default();
+    let trigger = control.cancel.clone();
+    std::thread::spawn(move || {
+        while !is_time() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        trigger.cancel();
+    });
+    control
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abort_is_heard_while_one_object_is_put_to_many_places() {
+    let small = vec![1; 1_000];
+    let large = vec![2; 300_000];
+    for (name, body) in [("small", &small), ("large", &large)] {
+        let scene = Scene::new(&format!("places-{name}")).await;
+        let places: Vec<String> = (0..3_000).map(|place| format!("{place}/frame")).collect();
+        let files: Vec<(&str, &[u8])> = places.iter().map(|path| (path.as_str(), body.as_slice())).collect();
+        scene.add(0, 1, &files);
+        let made = |target: &std::path::Path| fs::read_dir(target).map_or(0, Iterator::count);
+        let target = scene.target();
+        let control = abort_when(move || made(&target) > 0);
+        let run = scene.options(json!({}));
+        let error = download_job_outputs(&scene.orchestrator(), &run, &control).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::Cancelled);
+        let made = made(&scene.target());
+        assert!(made < 2_000, "{name}: {made} places were still prepared");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abort_is_heard_while_paths_are_planned() {
+    let scene = Scene::new("abort-planning").await;
+    let files = 300_000;
+    let row = |file: u32| {
+        let hash = format!("{file:032x}");
+        format!(r#"{{"hash":"{hash}","mtime":1,"path":"renders/beauty.{file:06}.exr","size":{file}}}"#)
+    };
+    let rows = (0..files).map(row).collect::<Vec<_>>().join(",");
+    let manifest =
+        format!(r#"{{"hashAlg":"xxh128","manifestVersion":"2023-03-03","paths":[{rows}],"totalSize":1}}"#);
+    let key = output_manifest_key(&scene.location, &scene.action(0, 1), &common::root());
+    scene.farm.put_object(BUCKET, &key, Object::new(manifest).with_metadata("asset-root", ROOT));
+    let mut control = RunControl::default();
+    let (trigger, later) = (control.cancel.clone(), Arc::new(AtomicU32::new(0)));
+    let counted = later.clone();
+    control.progress = Some(Arc::new(move |report| {
+        if trigger.is_cancelled() {
+            counted.fetch_add(1, Ordering::SeqCst);
+        } else if report.phase == Phase::Planning {
+            trigger.cancel();
+        }
+    }));
+    let error =
+        download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await.unwrap_err();
+    assert!(error.code == ErrorCode::Cancelled && control.cancel.is_cancelled());
+    assert_eq!(later.load(Ordering::SeqCst), 0, "reports after the abort");
+}
+
+#[tokio::test]
+async fn names_that_the_disk_cannot_hold_fail_alone_and_say_so() {
+    let scene = Scene::new("names").await;
+    let long = format!("{}.exr", "n".repeat(252));
+    scene.add(
+        0,
+        1,
+        &[(&long, b"long"), ("nul\0.exr", b"nul"), ("x", b"file"), ("x/y", b"below"), ("good.exr", b"good")],
+    );
+    let result = scene.download().await;
+    let hazards: Vec<(&str, &str)> = result
+        .failures
+        .iter()
+        .map(|failure| (failure.path.as_str(), failure.error.details["hazard"].as_str().unwrap()))
+        .collect();
+    let expected =
+        [(long.as_str(), "NAME_TOO_LONG"), ("nul\0.exr", "INVALID_CHARACTER"), ("x", "FILE_AS_DIRECTORY")];
+    assert_eq!(hazards, expected);
+    assert!(result.failures.iter().all(|failure| failure.error.code == ErrorCode::Io));
+    assert_eq!(result.stats.files_failed, 3);
+    assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["good.exr", "x/y"]);
 }

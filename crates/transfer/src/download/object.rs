@@ -135,6 +135,10 @@ pub(crate) fn prepare(run: &Run, file: &PlannedFile<'_>) -> Result<()> {
 }
 
 fn create(run: &Run, file: &PlannedFile<'_>) -> Result<TempFile> {
+    // One object may be wanted at thousands of places.
+    if run.cancel.is_cancelled() {
+        return Err(cancelled());
+    }
     prepare(run, file)?;
     TempFile::create(Path::new(file.local_path), file.runnable)
 }
@@ -157,7 +161,7 @@ pub(crate) fn place(run: &Run, temp: &TempFile, file: &PlannedFile<'_>) -> Resul
     temp.place(Path::new(file.local_path), file.mtime, &how)
 }
 
-/// Copies what was just proven. The system clones it where the disk can.
+/// Copies what was just proven, within the system: Linux lets disks that can clone it do so.
 pub(crate) fn copy(run: &Run, from: &TempFile, index: u32) -> Result<bool> {
     let file = run.file(index);
     let target = Path::new(file.local_path);
