@@ -303,3 +303,75 @@ async fn a_dry_run_that_reads_leaves_times_as_they_are() {
     scene.download_with(json!({"verify": "hash"})).await.unwrap();
     assert_ne!(time(), std::time::UNIX_EPOCH, "a real run restores it");
 }
+
+/// A manifest with one link, `latest`, to `data/v1`.
+fn add_latest(scene: &Scene) {
+    add_manifest(
+        scene,
+        1,
+        &json!({
+            "specificationVersion": "relative-manifest-snapshot-beta-2025-12", "hashAlg": "xxh128", "totalSize": 0,
+            "dirs": [{"name": "data"}], "files": [{"name": "latest", "symlink": {"name": "$0/v1"}}],
+        }),
+    );
+}
+
+#[tokio::test]
+async fn a_link_that_a_planted_one_would_lead_out_is_refused_by_its_own_name() {
+    for is_there in [true, false] {
+        let scene = Scene::new(&format!("led-out-{is_there}")).await;
+        add_latest(&scene);
+        let elsewhere = scene.target().with_file_name("elsewhere");
+        fs::create_dir_all(scene.target()).unwrap();
+        fs::create_dir_all(&elsewhere).unwrap();
+        if is_there {
+            fs::write(elsewhere.join("v1"), "mine").unwrap();
+        }
+        symlink(&elsewhere, scene.path("data")).unwrap();
+        let result = scene.download().await;
+        let error = &result.failures[0].error;
+        assert_eq!(error.code, ErrorCode::PathOutsideRoot);
+        let link = scene.path("latest").display().to_string();
+        assert!(error.message.contains(&link) && error.message.contains("not made"), "{error}");
+        assert_eq!(error.details["path"], link.as_str());
+        assert!(fs::symlink_metadata(scene.path("latest")).is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_link_in_the_place_of_a_file_is_replaced_and_not_written_through() {
+    for is_there in [true, false] {
+        let scene = Scene::new(&format!("planted-{is_there}")).await;
+        scene.add(0, 1, &[("a.txt", b"alpha"), ("b.exr", &vec![1; 300_000])]);
+        let outside = scene.target().with_file_name("outside");
+        fs::create_dir_all(scene.target()).unwrap();
+        fs::create_dir_all(&outside).unwrap();
+        for name in ["a.txt", "b.exr"] {
+            if is_there {
+                fs::write(outside.join(name), "mine").unwrap();
+            }
+            symlink(outside.join(name), scene.path(name)).unwrap();
+        }
+        let result = scene.download_with(json!({"conflictResolution": "overwrite"})).await.unwrap();
+        assert_eq!(result.stats.files_transferred, 2, "{:?}", result.failures);
+        for name in ["a.txt", "b.exr"] {
+            assert!(fs::symlink_metadata(scene.path(name)).unwrap().is_file(), "{name}");
+            assert_eq!(fs::read_to_string(outside.join(name)).ok(), is_there.then(|| "mine".to_owned()));
+        }
+        assert_eq!(scene.tree()["a.txt"], b"alpha");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_beside_a_link_to_nowhere_is_fetched_once() {
+    let scene = Scene::new("dangling").await;
+    scene.add(0, 1, &[("a.txt", b"alpha")]);
+    fs::create_dir_all(scene.target()).unwrap();
+    symlink("nowhere", scene.path("a.txt")).unwrap();
+    scene.download().await;
+    assert_eq!(scene.tree()["a (1).txt"], b"alpha");
+    scene.farm.clear_requests();
+    let again = scene.download().await;
+    assert_eq!((again.stats.files_skipped, scene.content_requests().len()), (1, 0));
+    assert_eq!(scene.tree().len(), 2);
+}

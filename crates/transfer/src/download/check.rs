@@ -54,17 +54,16 @@ fn decide(file: &PlannedFile<'_>, options: &DownloadOptions, cancel: &Cancellati
         return Err(path_error(ErrorCode::InvalidManifest, message, target));
     }
     // A target that cannot be looked at is not there, or making it will tell why.
-    let Ok(metadata) = fs::metadata(target) else {
-        let is_dangling = || fs::symlink_metadata(target).is_ok();
-        let stays = options.conflict_resolution == ConflictResolution::Skip && is_dangling();
-        return Ok(if stays { Decision::Skip } else { Decision::Fetch });
-    };
-    if metadata.is_dir() {
-        let message = format!("{} is a directory where the file must be: move it away.", target.display());
-        return Err(path_error(ErrorCode::Io, message, target));
-    }
-    if is_unchanged(file, target, &metadata, options, cancel)? {
-        return Ok(Decision::Skip);
+    let Some(found) = look(target) else { return Ok(Decision::Fetch) };
+    if let Some(metadata) = found {
+        if metadata.is_dir() {
+            let message =
+                format!("{} is a directory where the file must be: move it away.", target.display());
+            return Err(path_error(ErrorCode::Io, message, target));
+        }
+        if is_unchanged(file, target, &metadata, options, cancel)? {
+            return Ok(Decision::Skip);
+        }
     }
     match options.conflict_resolution {
         ConflictResolution::Skip => return Ok(Decision::Skip),
@@ -72,12 +71,20 @@ fn decide(file: &PlannedFile<'_>, options: &DownloadOptions, cancel: &Cancellati
         ConflictResolution::CreateCopy => {}
     }
     for candidate in (0..).map(|number| numbered(target, number)) {
-        let Ok(metadata) = fs::metadata(&candidate) else { break };
-        if is_same(file, &candidate, &metadata, cancel)? {
+        let Some(found) = look(&candidate) else { break };
+        if let Some(metadata) = found
+            && is_same(file, &candidate, &metadata, cancel)?
+        {
             return Ok(Decision::Skip);
         }
     }
     Ok(Decision::Fetch)
+}
+
+/// What a path leads to, which for a link to nowhere is nothing; `None` if the path itself is not there.
+fn look(path: &Path) -> Option<Option<Metadata>> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    Some(if metadata.is_symlink() { fs::metadata(path).ok() } else { Some(metadata) })
 }
 
 fn is_unchanged(

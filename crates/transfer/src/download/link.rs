@@ -41,7 +41,17 @@ pub(crate) fn make(
     let temporary = link.with_file_name(temporary_name(link));
     let target = link.parent().unwrap_or(root).join(&text);
     symlink(&text, &target, &temporary).at("make the link", link)?;
-    let result = leads_inside(&temporary, &target, root, directories).and_then(|()| {
+    let result = stays_inside(&temporary, &target, root, directories).and_then(|stays_inside| {
+        if !stays_inside {
+            let message = format!(
+                "The link {} to {} would lead out of {}, since there is a link on the way: it is not made. Remove \
+                 that link, or choose another destination.",
+                link.display(),
+                target.display(),
+                root.display()
+            );
+            return Err(path_error(ErrorCode::PathOutsideRoot, message, link));
+        }
         let placed = match options.conflict_resolution {
             ConflictResolution::Overwrite => fs::rename(&temporary, link),
             // What has come since the decision stays as well.
@@ -56,13 +66,13 @@ pub(crate) fn make(
     result
 }
 
-/// Also other links on the way may lead out: those that exist are followed.
-fn leads_inside(link: &Path, target: &Path, root: &Path, directories: &Directories) -> Result<()> {
+/// Whether a link stays inside the root, although there may be other links on the way: those that exist are followed.
+fn stays_inside(link: &Path, target: &Path, root: &Path, directories: &Directories) -> Result<bool> {
     if target.exists() {
-        return directories.stays_inside(link, root);
+        return directories.is_inside(link, root);
     }
     let existing = target.ancestors().skip(1).find(|path| path.exists()).unwrap_or(root);
-    if existing.starts_with(root) { directories.stays_inside(existing, root) } else { Ok(()) }
+    if existing.starts_with(root) { directories.is_inside(existing, root) } else { Ok(true) }
 }
 
 /// What the link says: the way from its directory, so that the tree may be moved.
