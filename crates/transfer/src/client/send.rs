@@ -155,7 +155,7 @@ impl Client {
             region: header(headers, "x-amz-bucket-region"),
             request_id: header(headers, "x-amz-request-id"),
             retry_after: header(headers, RETRY_AFTER.as_str())
-                .and_then(|value| parse_retry_after(&value, SystemTime::now())),
+                .and_then(|value| parse_retry_after(&value, self.now())),
             ..Refusal::default()
         };
         let mut body = Vec::new();
@@ -199,4 +199,29 @@ fn impossible(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
         "The service gave an ETag that no header can hold.",
     )
     .caused_by(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use httpdate::fmt_http_date;
+
+    use super::*;
+    use crate::client::{Credentials, CredentialsSource, S3Settings};
+
+    #[tokio::test]
+    async fn a_date_to_come_back_at_is_of_the_service_s_clock() {
+        let credentials = Credentials {
+            access_key_id: "k".into(),
+            secret_access_key: "s".into(),
+            session_token: None,
+            expiration: None,
+        };
+        let settings = S3Settings { bucket: "bucket".into(), ..S3Settings::default() };
+        let client = Client::new(settings, CredentialsSource::Static(credentials)).unwrap();
+        let theirs = |seconds: u64| fmt_http_date(SystemTime::now() + Duration::from_secs(3_600 + seconds));
+        assert!(client.set_time(&HeaderValue::try_from(theirs(0)).unwrap()));
+        let refusal = http::Response::builder().status(503).header(RETRY_AFTER, theirs(10)).body("").unwrap();
+        let wait = client.read_refusal(refusal.into()).await.retry_after.unwrap();
+        assert!((8..=11).contains(&wait.as_secs()), "{wait:?}");
+    }
 }
