@@ -142,7 +142,7 @@ impl Progress {
         }
     }
 
-    /// The last report, which always comes.
+    /// The last report of a run that has come to its files: it comes however soon after the one before.
     pub(crate) fn end(&self) {
         self.report(|_| String::new(), true);
     }
@@ -184,6 +184,32 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_late_and_tells_the_time_left() {
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let sink = reports.clone();
+        let progress = Progress::new(Some(Arc::new(move |report| sink.lock().unwrap().push(report))));
+        progress.begin(Phase::Downloading, 1, 10_000);
+        let after_a_second_of = |bytes| {
+            let last = Instant::now().checked_sub(Duration::from_secs(1));
+            progress.reporter.lock().unwrap().last = last;
+            progress.received(bytes);
+            progress.end();
+            let report: TransferProgress = reports.lock().unwrap().pop().unwrap();
+            (report.bytes_per_second, report.seconds_left)
+        };
+        let is = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.05;
+        assert_eq!(after_a_second_of(0), (0.0, None));
+        let (rate, left) = after_a_second_of(1_000);
+        assert!(is(rate, 1_000.0) && is(left.unwrap(), 9.0), "{rate} {left:?}");
+        let (rate, left) = after_a_second_of(2_000);
+        assert!(is(rate, 1_200.0) && is(left.unwrap(), 7_000.0 / 1_200.0), "{rate} {left:?}");
+        let (rate, left) = after_a_second_of(0);
+        assert!(is(rate, 960.0) && is(left.unwrap(), 7_000.0 / 960.0), "{rate} {left:?}");
+        let (_, left) = after_a_second_of(7_000);
+        assert_eq!(left, Some(0.0));
+    }
 
     #[tokio::test]
     async fn reports_come_at_most_ten_times_a_second_and_once_at_the_end() {

@@ -218,7 +218,7 @@ enum Origin {
     Resumable,
 }
 
-/// Reads the name that [`temporary_name`] or [`resumable_name`] gave; none for a file that is not ours.
+/// Reads the name that [`temporary_name`] or [`lasting_name`] gave; none for a file that is not ours.
 fn origin_of(name: &str) -> Option<Origin> {
     let origin = name.strip_prefix('.')?.strip_suffix(ENDING)?.rsplit('.').next()?;
     if let Some(identity) = origin.strip_prefix("resume-") {

@@ -27,7 +27,8 @@ impl Need {
         self.beside = self.beside.max(i128::from(missing.min(freed)));
     }
 
-    /// Bytes without which it is sure to fail, one file after another. Several at once may need more: that shows.
+    /// Bytes that it needs with one file after another. Several at once may need more, and who frees some meanwhile
+    /// makes do with less: that shows.
     fn bytes(&self) -> u64 {
         u64::try_from(self.growth.max(0) + self.beside).unwrap_or(u64::MAX)
     }
