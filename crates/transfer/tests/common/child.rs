@@ -22,11 +22,18 @@ pub struct Child {
     /// Descriptors that it may have open.
     pub open_files: Option<u32>,
     pub options: Value,
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Default for Child {
     fn default() -> Self {
-        Self { concurrency: Concurrency::Auto, runs: 1, open_files: None, options: json!({}) }
+        Self {
+            concurrency: Concurrency::Auto,
+            runs: 1,
+            open_files: None,
+            options: json!({}),
+            environment: Vec::new(),
+        }
     }
 }
 
@@ -50,6 +57,7 @@ impl Child {
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", "common::child::child", "--ignored", "--nocapture"])
             .env(TOLD, told.to_string())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
         command
