@@ -5,6 +5,7 @@
 
 mod blocking;
 mod client;
+mod descriptors;
 mod download;
 mod job;
 mod listing;

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::blocking::lost;
+use crate::descriptors::jobs_allowed;
 use crate::download::Concurrency;
 
 /// What the bodies of all jobs under way may hold together. Connections and the allocator take as much again.
@@ -27,7 +28,7 @@ const LONGEST_ROUND: Duration = Duration::from_secs(1);
 const PATIENCE: u32 = 16;
 
 /// What all runs of the process have for their jobs together: each job has a connection and a file open.
-static JOBS: LazyLock<Option<Semaphore>> = LazyLock::new(|| open_files_allowed().map(Semaphore::new));
+static JOBS: LazyLock<Option<Semaphore>> = LazyLock::new(|| jobs_allowed().map(Semaphore::new));
 /// How many runs there are at the moment.
 static RUNS: AtomicUsize = AtomicUsize::new(0);
 
@@ -40,13 +41,13 @@ struct Share {
 impl Share {
     fn new() -> Self {
         RUNS.fetch_add(1, Ordering::Relaxed);
-        Self { all: open_files_allowed() }
+        Self { all: jobs_allowed() }
     }
 
     /// How many jobs a run may have: connections outlast their jobs, so no run may take all of them in turn.
     fn most(&self) -> usize {
         let runs = RUNS.load(Ordering::Relaxed).max(1);
-        self.all.map_or(MOST, |files| (files / runs).clamp(1, MOST))
+        self.all.map_or(MOST, |jobs| (jobs / runs).clamp(1, MOST))
     }
 }
 
@@ -93,7 +94,7 @@ impl Round {
 
 impl Pace {
     pub(crate) fn new(concurrency: Concurrency) -> Self {
-        let most = open_files_allowed().map_or(MOST, |files| MOST.min(files));
+        let most = jobs_allowed().map_or(MOST, |jobs| MOST.min(jobs));
         let (limit, fixed) = match concurrency {
             Concurrency::Auto => (START.min(most), false),
             Concurrency::Fixed(number) => (number.clamp(1, most), true),
@@ -213,19 +214,6 @@ impl Pace {
         self.resting = Some(0);
         self.round = Round::new();
     }
-}
-
-/// Jobs that the process has descriptors for; some are left to the rest of the process.
-#[cfg(unix)]
-fn open_files_allowed() -> Option<usize> {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current?;
-    let jobs = (usize::try_from(limit).ok()?.saturating_sub(64) / 2).max(1);
-    Some(jobs.min(Semaphore::MAX_PERMITS))
-}
-
-#[cfg(not(unix))]
-fn open_files_allowed() -> Option<usize> {
-    None
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ mod common;
 
 use common::child::Child;
 use common::{BUCKET, MTIME, ROOT, Scene, root};
-use rusty_attachments_farm::outputs::output_manifest_key;
+use rusty_attachments_farm::outputs::{OutputFile, content_hash, output_manifest_key};
 use rusty_attachments_farm::{Effect, Object, Rule};
+use rusty_attachments_transfer::Concurrency;
 use serde_json::json;
 
 const MIB: u64 = 1024 * 1024;
@@ -48,6 +49,63 @@ async fn large_manifests_wait_for_each_other() {
     assert_eq!(answer["runs"][0]["files"], manifests * files, "{answer}");
     let above = answer["aboveIdle"].as_u64().unwrap();
     assert!(above < 24 * MIB + u64::from(manifests * files) * 250, "{} MiB above idle", above / MIB);
+}
+
+/// So many files of one size, each with content of its own, as outputs of one task.
+fn add_bodies(scene: &Scene, task: u32, count: u32, length: usize) {
+    let file = |number: u32| {
+        let mut body = vec![task as u8; length];
+        body[..4].copy_from_slice(&number.to_le_bytes());
+        OutputFile::new(format!("{task}/{number}"), body, MTIME)
+    };
+    let files: Vec<_> = (0..count).map(file).collect();
+    scene.farm.add_outputs(&scene.location, &scene.action(task, 1), &root(), &files);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_is_bounded_whatever_the_sizes_of_the_files() {
+    let scene = Scene::new("bodies").await;
+    add_bodies(&scene, 0, 8, 64 * MIB as usize);
+    add_bodies(&scene, 1, 1_200, MIB as usize / 4);
+    let many = Child { concurrency: Concurrency::Fixed(400), ..Child::default() };
+    let answer = many.run(&scene).await;
+    assert_eq!(
+        (&answer["runs"][0]["transferred"], &answer["runs"][0]["failures"]),
+        (&json!(1_208), &json!([]))
+    );
+    let above = answer["aboveIdle"].as_u64().unwrap();
+    assert!(above < 96 * MIB, "{} MiB above idle", above / MIB);
+}
+
+/// So many files that are fetched by several requests each, although they are small: each has its own chunks.
+fn add_chunked(scene: &Scene, task: u32, count: u32) {
+    let file = |number: u32| {
+        let chunks = [0, 1, 2].map(|chunk| (number * 3 + chunk).to_le_bytes());
+        for chunk in chunks {
+            scene.farm.put_object(BUCKET, &scene.content_key(&chunk), Object::new(chunk.to_vec()));
+        }
+        let hashes = chunks.map(|chunk| content_hash(&chunk));
+        json!({"name": format!("chunked-{number}"), "chunkhashes": hashes, "size": 12, "mtime": MTIME})
+    };
+    let manifest = json!({
+        "specificationVersion": "relative-manifest-snapshot-beta-2025-12", "hashAlg": "xxh128",
+        "totalSize": 12 * count, "fileChunkSizeBytes": 4, "dirs": [],
+        "files": (0..count).map(file).collect::<Vec<_>>(),
+    });
+    let key = output_manifest_key(&scene.location, &scene.action(task, 1), &root());
+    scene.farm.put_object(BUCKET, &key, Object::new(manifest.to_string()).with_metadata("asset-root", ROOT));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_wait_for_their_next_range_keep_within_the_descriptors_too() {
+    let scene = Scene::new("open-files").await;
+    add_chunked(&scene, 0, 48);
+    add_bodies(&scene, 1, 20, 300_000);
+    scene.farm.set_rules(vec![Rule::new(Effect::Delay { milliseconds: 10 })]);
+    let answer = Child { open_files: Some(96), runs: 10, ..Child::default() }.run(&scene).await;
+    for run in answer["runs"].as_array().unwrap() {
+        assert_eq!((&run["transferred"], &run["failures"]), (&json!(68), &json!([])), "{answer}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

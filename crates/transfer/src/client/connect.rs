@@ -6,6 +6,7 @@ use reqwest::{Certificate, ClientBuilder};
 use rusty_attachments_core::{Error, ErrorCode, Result};
 
 use super::settings::variable;
+use crate::descriptors::open_files_allowed;
 
 /// A body or answer that brings nothing for so long has stalled.
 pub(crate) const IDLE: Duration = Duration::from_secs(20);
@@ -44,19 +45,8 @@ fn builder(idle: Duration) -> ClientBuilder {
 /// How many connections may wait for a next request. Clients come and go, and what one has left open lingers: a
 /// few of them together must not take the descriptors that the next one needs. A connection also waits while the
 /// file that it brought is written, so that a much smaller share would have a run open most of them anew.
-fn most_idle(open_files_allowed: Option<u64>) -> usize {
-    let share = open_files_allowed.map_or(MOST_IDLE, |files| usize::try_from(files / 8).unwrap_or(MOST_IDLE));
-    share.clamp(1, MOST_IDLE)
-}
-
-#[cfg(unix)]
-fn open_files_allowed() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
-}
-
-#[cfg(not(unix))]
-fn open_files_allowed() -> Option<u64> {
-    None
+fn most_idle(open_files_allowed: Option<usize>) -> usize {
+    open_files_allowed.map_or(MOST_IDLE, |files| files / 8).clamp(1, MOST_IDLE)
 }
 
 fn read_bundle(path: &str) -> Result<Vec<Certificate>> {

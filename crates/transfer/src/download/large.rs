@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusty_attachments_core::{Error, Result};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, SemaphorePermit};
 
 use super::Run;
 use super::assembly::Assembly;
@@ -15,6 +15,7 @@ use super::object::{self, Outcome, RESTARTS, TRIES};
 use super::writer::{PIECE, Writer};
 use crate::blocking::blocking;
 use crate::client::has_changed;
+use crate::descriptors::keep_open;
 use crate::pace::Finished;
 
 /// A file, or several equal ones, while its ranges are fetched.
@@ -27,6 +28,8 @@ pub(crate) struct Large {
     /// Parts whose ranges are of different objects.
     torn: Mutex<BTreeSet<usize>>,
     ranges: Countdown,
+    /// Leave to be open while none of its ranges is fetched.
+    waiting: Option<SemaphorePermit<'static>>,
     /// Bytes that are counted as done so far.
     counted: AtomicU64,
 }
@@ -89,6 +92,7 @@ impl Large {
             found: Mutex::new(vec![None; layout.parts.len()]),
             torn: Mutex::default(),
             ranges: Countdown::new(layout.ranges.len()),
+            waiting: None,
             counted: AtomicU64::new(0),
             layout: Arc::new(layout),
         }
@@ -96,6 +100,15 @@ impl Large {
 
     pub(crate) fn range_count(&self) -> usize {
         self.layout.ranges.len()
+    }
+
+    /// Whether it may be open while it waits for its next range, which a file of one range never does.
+    pub(crate) fn may_wait(&mut self) -> bool {
+        if self.waiting.is_none() && self.range_count() > 1 {
+            let Some(leave) = keep_open() else { return false };
+            self.waiting = leave;
+        }
+        true
     }
 
     pub(crate) fn memory(&self, range: usize) -> u64 {

@@ -47,9 +47,16 @@ pub(crate) fn jobs(run: &Arc<Run>, mut wanted: Vec<u32>) -> impl Iterator<Item =
     let ranges = large.iter().map(|files| run.file(files[0]).size.unwrap_or(0).div_ceil(RANGE));
     let (small_count, range_count) = (small.len() as u64, ranges.sum());
     let run = run.clone();
-    let mut large = large.into_iter().map(move |files| Arc::new(Large::new(&run, files)));
+    let mut large = large.into_iter().map(move |files| Large::new(&run, files)).peekable();
     let ranges = iter::from_fn(move || {
-        let group: Vec<_> = large.by_ref().take(TURNS).collect();
+        let mut group = Vec::new();
+        // One at a time always gets on, whatever else the process has open.
+        while group.len() < TURNS
+            && let Some(next) = large.peek_mut()
+            && (next.may_wait() || group.is_empty())
+        {
+            group.extend(large.next().map(Arc::new));
+        }
         (!group.is_empty()).then_some(group)
     });
     weave((small.into_iter().map(Job::Small), small_count), (ranges.flat_map(take_turns), range_count))
