@@ -71,7 +71,8 @@ pub(crate) async fn list_all(
                 false
             }
         };
-        Pace::new(concurrency).run(stretches, |_| PAGE, || client.throttles(), list, take).await?;
+        let pace = Pace::new(concurrency, client.width());
+        pace.run(stretches, |_| PAGE, || client.throttles(), list, take).await?;
         if let Some(error) = failure {
             return Err(error);
         }

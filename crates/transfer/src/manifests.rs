@@ -119,7 +119,7 @@ pub(crate) async fn download_manifests<M: Send + 'static>(
 ) -> Result<()> {
     let stop = cancel.child_token();
     let mut failure = None;
-    let work = Pace::new(concurrency).run(
+    let work = Pace::new(concurrency, client.width()).run(
         objects,
         |(_, object)| object.size.map_or(LEAST, |size| LEAST.max(size.saturating_mul(HELD))),
         || client.throttles(),

@@ -57,6 +57,16 @@ impl Drop for Share {
     }
 }
 
+/// The width that was found to help last: whoever comes next begins there.
+#[derive(Debug)]
+pub(crate) struct Width(AtomicUsize);
+
+impl Default for Width {
+    fn default() -> Self {
+        Self(AtomicUsize::new(START))
+    }
+}
+
 /// What a finished job gives back.
 pub(crate) struct Finished<T> {
     /// Bytes that it received.
@@ -65,7 +75,8 @@ pub(crate) struct Finished<T> {
 }
 
 /// Finds how many jobs to run at once by climbing as long as the throughput climbs too.
-pub(crate) struct Pace {
+pub(crate) struct Pace<'a> {
+    found: &'a Width,
     limit: usize,
     most: usize,
     fixed: bool,
@@ -92,14 +103,15 @@ impl Round {
     }
 }
 
-impl Pace {
-    pub(crate) fn new(concurrency: Concurrency) -> Self {
+impl<'a> Pace<'a> {
+    pub(crate) fn new(concurrency: Concurrency, found: &'a Width) -> Self {
         let most = jobs_allowed().map_or(MOST, |jobs| MOST.min(jobs));
         let (limit, fixed) = match concurrency {
-            Concurrency::Auto => (START.min(most), false),
+            Concurrency::Auto => (found.0.load(Ordering::Relaxed).min(most), false),
             Concurrency::Fixed(number) => (number.clamp(1, most), true),
         };
         Self {
+            found,
             limit,
             most,
             fixed,
@@ -170,9 +182,14 @@ impl Pace {
     fn learn(&mut self, bytes: u64, throttles: u64) {
         self.round.finished += 1;
         self.round.work += bytes + REQUEST;
-        if self.fixed {
-            return;
+        if !self.fixed {
+            self.adapt(throttles);
+            // A step that is not measured yet is nothing that was found.
+            self.found.0.store(self.before_step.unwrap_or(self.limit), Ordering::Relaxed);
         }
+    }
+
+    fn adapt(&mut self, throttles: u64) {
         let time = self.round.began.elapsed();
         if throttles > self.throttles_seen {
             self.throttles_seen = throttles;
@@ -224,13 +241,28 @@ mod tests {
 
     use super::*;
 
-    fn auto() -> Pace {
-        Pace::new(Concurrency::Auto)
+    fn auto(found: &Width) -> Pace<'_> {
+        Pace::new(Concurrency::Auto, found)
+    }
+
+    async fn run_fixed<J, T, F>(
+        number: usize,
+        jobs: impl IntoIterator<Item = J>,
+        memory: impl Fn(&J) -> u64,
+        start: impl Fn(J) -> F,
+        done: impl FnMut(T) -> bool,
+    ) -> Result<()>
+    where
+        T: Send + 'static,
+        F: Future<Output = Finished<T>> + Send + 'static,
+    {
+        Pace::new(Concurrency::Fixed(number), &Width::default()).run(jobs, memory, || 0, start, done).await
     }
 
     #[test]
     fn a_wider_window_is_kept_only_where_it_brings_more() {
-        let mut pace = auto();
+        let found = Width::default();
+        let mut pace = auto(&found);
         pace.step(100.0);
         pace.step(200.0);
         assert_eq!(pace.limit, START * 4);
@@ -242,7 +274,8 @@ mod tests {
 
     #[test]
     fn after_a_while_it_is_tried_again_whether_more_helps() {
-        let mut pace = auto();
+        let found = Width::default();
+        let mut pace = auto(&found);
         pace.step(100.0);
         pace.step(100.0);
         assert_eq!(pace.limit, START);
@@ -254,76 +287,87 @@ mod tests {
 
     #[test]
     fn a_throttled_round_narrows_the_window_once() {
-        let mut pace = auto();
+        let found = Width::default();
+        let mut pace = auto(&found);
         pace.round.began -= SHORTEST_ROUND;
         pace.learn(1, 1);
         pace.learn(1, 2);
         assert_eq!(pace.limit, START * 7 / 10);
     }
 
+    #[test]
+    fn the_next_begins_with_the_width_that_was_found() {
+        let found = Width::default();
+        let mut pace = auto(&found);
+        let mut learn_at = |rate| {
+            pace.round = Round { finished: pace.limit, work: rate, full: true, ..Round::new() };
+            pace.round.began -= LONGEST_ROUND;
+            pace.learn(0, 0);
+        };
+        learn_at(1_000_000);
+        assert_eq!(auto(&found).limit, START, "the step is not measured yet");
+        learn_at(2_000_000);
+        learn_at(4_000_000);
+        assert_eq!(auto(&found).limit, START * 4);
+        learn_at(4_000_000);
+        assert_eq!(auto(&found).limit, START * 4);
+    }
+
+    /// Jobs that tell how many of them were running at once at most.
+    #[derive(Clone, Default)]
+    struct Counted {
+        running: Arc<AtomicUsize>,
+        most: Arc<AtomicUsize>,
+    }
+
+    impl Counted {
+        async fn job(self) -> Finished<()> {
+            self.most.fetch_max(self.running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            self.running.fetch_sub(1, Ordering::SeqCst);
+            Finished { bytes: 0, value: () }
+        }
+
+        fn most(&self) -> usize {
+            self.most.load(Ordering::SeqCst)
+        }
+    }
+
     #[tokio::test]
     async fn no_more_run_at_once_than_the_number_given() {
-        let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let done = Cell::new(0);
-        Pace::new(Concurrency::Fixed(3))
-            .run(
-                0..20,
-                |_| 1,
-                || 0,
-                |_| {
-                    let (running, most) = (running.clone(), most.clone());
-                    async move {
-                        most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-                        tokio::task::yield_now().await;
-                        running.fetch_sub(1, Ordering::SeqCst);
-                        Finished { bytes: 0, value: () }
-                    }
-                },
-                |()| {
-                    done.set(done.get() + 1);
-                    true
-                },
-            )
-            .await
-            .unwrap();
-        assert_eq!((done.get(), most.load(Ordering::SeqCst)), (20, 3));
+        let (counted, done) = (Counted::default(), Cell::new(0));
+        let count = |()| {
+            done.set(done.get() + 1);
+            true
+        };
+        run_fixed(3, 0..20, |_| 1, |_| counted.clone().job(), count).await.unwrap();
+        assert_eq!((done.get(), counted.most()), (20, 3));
     }
 
     #[tokio::test]
     async fn memory_holds_jobs_back_but_never_all() {
-        let seen = Cell::new(0);
-        Pace::new(Concurrency::Fixed(8))
-            .run(
-                [MEMORY * 2, MEMORY * 3],
-                |&need| need,
-                || 0,
-                |_| async { Finished { bytes: 0, value: () } },
-                |()| {
-                    seen.set(seen.get() + 1);
-                    true
-                },
-            )
-            .await
-            .unwrap();
-        assert_eq!(seen.get(), 2);
+        for (needs, at_once) in
+            [([MEMORY * 2, MEMORY * 3], 1), ([MEMORY / 2, MEMORY / 2 + 1], 1), ([1, 1], 2)]
+        {
+            let (counted, done) = (Counted::default(), Cell::new(0));
+            let count = |()| {
+                done.set(done.get() + 1);
+                true
+            };
+            run_fixed(8, needs, |&need| need, |_| counted.clone().job(), count).await.unwrap();
+            assert_eq!((done.get(), counted.most()), (2, at_once), "{needs:?}");
+        }
     }
 
     #[tokio::test]
     async fn a_refusal_lets_no_more_begin() {
         let seen = Cell::new(0);
-        Pace::new(Concurrency::Fixed(1))
-            .run(
-                0..,
-                |_| 1,
-                || 0,
-                |_| async { Finished { bytes: 0, value: () } },
-                |()| {
-                    seen.set(seen.get() + 1);
-                    seen.get() < 5
-                },
-            )
-            .await
-            .unwrap();
+        let job = |_| async { Finished { bytes: 0, value: () } };
+        let fewer_than_five = |()| {
+            seen.set(seen.get() + 1);
+            seen.get() < 5
+        };
+        run_fixed(1, 0.., |_| 1, job, fewer_than_five).await.unwrap();
         assert_eq!(seen.get(), 5);
     }
 
@@ -333,7 +377,7 @@ mod tests {
             assert_ne!(number, 7, "a bad job");
             Finished { bytes: 0, value: () }
         };
-        let run = Pace::new(Concurrency::Fixed(2)).run(0..20, |_| 1, || 0, job, |()| true);
+        let run = run_fixed(2, 0..20, |_| 1, job, |()| true);
         assert!(run.await.unwrap_err().message.contains("a bad job"));
     }
 }

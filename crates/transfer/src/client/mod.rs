@@ -28,6 +28,7 @@ use self::connect::{IDLE, connect};
 use self::credentials::CredentialsCache;
 use self::retry::RetryBudget;
 use self::settings::Addressing;
+use crate::pace::Width;
 
 /// Reads one bucket.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ pub struct Client {
     patience: Duration,
     budget: RetryBudget,
     throttles: AtomicU64,
+    width: Width,
 }
 
 impl Client {
@@ -80,6 +82,7 @@ impl Client {
             patience,
             budget: RetryBudget::new(3 * patience),
             throttles: AtomicU64::new(0),
+            width: Width::default(),
         })
     }
 
@@ -96,6 +99,11 @@ impl Client {
     /// How often the service asked for a slower pace so far.
     pub(crate) fn throttles(&self) -> u64 {
         self.throttles.load(Ordering::Relaxed)
+    }
+
+    /// How many requests at once were found to help.
+    pub(crate) fn width(&self) -> &Width {
+        &self.width
     }
 
     fn region(&self) -> String {

@@ -190,7 +190,7 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
     };
     let (links, wanted): (Vec<u32>, Vec<u32>) =
         wanted.into_iter().partition(|&index| run.file(index).object.is_none());
-    Pace::new(concurrency)
+    Pace::new(concurrency, run.client.width())
         .run(
             queue::jobs(run, wanted),
             |job| job.memory(run),
