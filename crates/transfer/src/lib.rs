@@ -21,7 +21,7 @@ pub use client::{
 };
 pub use download::{
     Concurrency, ConflictResolution, DownloadOptions, DownloadReport, FileFailure, RunControl,
-    SettledCallback, SettledFile, Verify, flush_files,
+    SettledCallback, SettledFile, Verify,
 };
 pub use job::{
     DownloadResult, JobDownloadResult, JobInfo, JobOutputsOptions, MultiJobDownloadResult,

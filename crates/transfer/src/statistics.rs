@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// What a download did. A file is transferred, skipped or failed; in a dry run it may be none of these.
+/// What a download did. A file is transferred, skipped or failed; in a dry run it may be none of these. What could not
+/// be deleted failed too, though it is no file of the plan.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TransferStatistics {
@@ -14,7 +15,7 @@ pub struct TransferStatistics {
     pub files_transferred: u64,
     /// Files that were there already.
     pub files_skipped: u64,
-    /// Files that could not be written.
+    /// Files that could not be written, or not be deleted.
     pub files_failed: u64,
     /// Bytes of all files of the plan.
     pub bytes_total: u64,

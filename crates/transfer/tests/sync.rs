@@ -3,10 +3,11 @@
 mod common;
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use common::{ROOT, Scene};
-use rusty_attachments_core::Result;
+use rusty_attachments_core::{ErrorCode, Result};
 use rusty_attachments_farm::Object;
 use rusty_attachments_transfer::{
     CancellationToken, MultiJobDownloadResult, RunControl, SourcesEvent, download_sources,
@@ -32,24 +33,38 @@ fn profile(id: &str, path: &str) -> Value {
     })
 }
 
+fn options(scene: &Scene, sources: Vec<Value>) -> Value {
+    json!({
+        "sources": sources,
+        "storageProfiles": [profile("sp-job", ROOT), profile("sp-local", scene.target().to_str().unwrap())],
+        "localStorageProfileId": "sp-local",
+        "conflictResolution": "overwrite",
+    })
+}
+
 /// Downloads, and gives all events as JSON in their order.
 async fn sync(
     scene: &Scene,
     sources: Vec<Value>,
     control: RunControl,
 ) -> (Result<MultiJobDownloadResult>, Vec<Value>) {
-    let options = json!({
-        "sources": sources,
-        "storageProfiles": [profile("sp-job", ROOT), profile("sp-local", scene.target().to_str().unwrap())],
-        "localStorageProfileId": "sp-local",
-        "conflictResolution": "overwrite",
-    });
+    sync_with(scene, options(scene, sources), control, |_| {}).await
+}
+
+/// The same with other options, and with an ear for the events.
+async fn sync_with(
+    scene: &Scene,
+    options: Value,
+    control: RunControl,
+    ear: impl Fn(&SourcesEvent) + Send + Sync + 'static,
+) -> (Result<MultiJobDownloadResult>, Vec<Value>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let sink = told.clone();
     let events = Arc::new(move |event: SourcesEvent| {
         if let SourcesEvent::Landed(landed) = &event {
             assert!(landed.iter().all(|file| fs::exists(&file.local_path).unwrap()), "it is named too early");
         }
+        ear(&event);
         sink.lock().unwrap().push(serde_json::to_value(event).unwrap());
     });
     let options = serde_json::from_value(options).unwrap();
@@ -131,6 +146,60 @@ async fn a_root_without_metadata_is_the_jobs() {
     assert!(scene.path("a").exists());
 }
 
+/// Downloads so many files that the next run flushes them in two batches; gives the last one's path too.
+async fn in_two_batches(scene: &Scene) -> (Value, PathBuf) {
+    let names: Vec<String> = (0..4_100).map(|number| format!("{number:04}")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"same".as_slice())).collect();
+    let source = source(scene, &scene.add(0, 1, &files));
+    // Without anybody to be told, nothing is flushed.
+    scene.download().await;
+    (source, scene.path("4099"))
+}
+
+/// Takes a file away when the first files are told.
+fn taking_away(path: PathBuf) -> impl Fn(&SourcesEvent) + Send + Sync + 'static {
+    move |event| {
+        if matches!(event, SourcesEvent::Landed(_)) {
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_flushed_has_failed_in_the_result_as_in_the_events() {
+    let scene = Scene::new("sync-unflushed").await;
+    let (source, last) = in_two_batches(&scene).await;
+    let options = options(&scene, vec![source]);
+    let (result, events) = sync_with(&scene, options, RunControl::default(), taking_away(last)).await;
+    let result = result.unwrap().result;
+    let stats = &result.stats;
+    assert_eq!((stats.files_transferred, stats.files_skipped, stats.files_failed), (0, 4_099, 1));
+    assert_eq!(stats.bytes_skipped, 4_099 * 4);
+    assert_eq!((result.failure_count, result.failures[0].path.as_str()), (1, "4099"));
+    assert_eq!(listed(&events, "failed"), [(0, "4099".to_owned())]);
+    assert_eq!(listed(&events, "landed").len(), 4_099);
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_flushed_ends_a_run_that_fails_fast() {
+    let scene = Scene::new("sync-unflushed-fast").await;
+    let (source, last) = in_two_batches(&scene).await;
+    let mut options = options(&scene, vec![source]);
+    options["failFast"] = true.into();
+    let (result, _) = sync_with(&scene, options, RunControl::default(), taking_away(last)).await;
+    assert_eq!(result.unwrap_err().code, ErrorCode::Io);
+}
+
+#[tokio::test]
+async fn an_ear_that_breaks_down_ends_the_run_with_an_error() {
+    let scene = Scene::new("sync-deaf").await;
+    let key = scene.add(0, 1, &[("a", b"a")]);
+    let options = options(&scene, vec![source(&scene, &key)]);
+    let deaf = |event: &SourcesEvent| assert!(!matches!(event, SourcesEvent::Landed(_)), "no ear");
+    let (result, _) = sync_with(&scene, options, RunControl::default(), deaf).await;
+    assert!(result.unwrap_err().message.contains("no ear"));
+}
+
 #[tokio::test]
 async fn a_cancelled_run_says_so() {
     let scene = Scene::new("sync-cancelled").await;
@@ -139,5 +208,5 @@ async fn a_cancelled_run_says_so() {
     cancel.cancel();
     let control = RunControl { cancel, ..RunControl::default() };
     let (result, _) = sync(&scene, vec![source(&scene, &key)], control).await;
-    assert_eq!(result.unwrap_err().code, rusty_attachments_core::ErrorCode::Cancelled);
+    assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);
 }

@@ -22,6 +22,8 @@ const TOLERANCE_NANOS: i128 = 1_000;
 pub(crate) enum Decision {
     /// It is there.
     Skip,
+    /// It is there under this name, beside what has its own.
+    SkipFor(Box<PathBuf>),
     Fetch,
     /// Boxed, since a plan may have millions of files and few that fail.
     Fail(Box<Error>),
@@ -75,7 +77,7 @@ fn decide(file: &PlannedFile<'_>, options: &DownloadOptions, cancel: &Cancellati
         if let Some(metadata) = found
             && is_same(file, &candidate, &metadata, cancel)?
         {
-            return Ok(Decision::Skip);
+            return Ok(Decision::SkipFor(Box::new(candidate)));
         }
     }
     Ok(Decision::Fetch)

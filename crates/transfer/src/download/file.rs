@@ -29,6 +29,21 @@ pub(crate) enum Placement<'a> {
     Beside(&'a dyn Fn(&Path) -> Result<bool>),
 }
 
+/// Where a file is that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Placed {
+    /// Whether it was written; otherwise it was there already.
+    pub is_new: bool,
+    /// Its place, where that is another than the one it was to have.
+    pub beside: Option<PathBuf>,
+}
+
+impl Placed {
+    pub(crate) fn new(is_new: bool, place: PathBuf, target: &Path) -> Self {
+        Self { is_new, beside: (place != target).then_some(place) }
+    }
+}
+
 /// A file that is not at its place yet, and goes away if it never gets there.
 #[derive(Debug)]
 pub(crate) struct TempFile {
@@ -63,30 +78,35 @@ impl TempFile {
         self.settled.store(true, Ordering::Relaxed);
     }
 
-    /// Gives the file its time, in microseconds since 1970, and its name. `false` if it was there already.
-    pub(crate) fn place(&self, target: &Path, mtime: Option<i64>, how: &Placement<'_>) -> Result<bool> {
+    /// Gives the file its time, in microseconds since 1970, and its name, unless it is there already.
+    pub(crate) fn place(&self, target: &Path, mtime: Option<i64>, how: &Placement<'_>) -> Result<Placed> {
         if let Some(mtime) = mtime {
             set_mtime(&self.file, mtime).at("set the time of", target)?;
         }
-        match how {
-            Placement::Replace => fs::rename(&self.path, target).at("replace", target)?,
+        let place = match how {
+            Placement::Replace => {
+                fs::rename(&self.path, target).at("replace", target)?;
+                target.to_owned()
+            }
             Placement::Beside(is_same) => {
                 let mut number = 0;
                 loop {
                     let candidate = numbered(target, number);
                     match rename_new(&self.path, &candidate) {
-                        Ok(()) => break,
+                        Ok(()) => break candidate,
                         Err(error) if error.kind() != ErrorKind::AlreadyExists || number == MOST_COPIES => {
                             return Err(disk_error("place", &candidate, error));
                         }
-                        Err(_) if is_same(&candidate)? => return Ok(false),
+                        Err(_) if is_same(&candidate)? => {
+                            return Ok(Placed::new(false, candidate, target));
+                        }
                         Err(_) => number += 1,
                     }
                 }
             }
-        }
+        };
         self.settled.store(true, Ordering::Relaxed);
-        Ok(true)
+        Ok(Placed::new(true, place, target))
     }
 }
 
@@ -364,8 +384,21 @@ mod tests {
         fs::write(&target, "same").unwrap();
         let placed =
             TempFile::create(&target, false).unwrap().place(&target, None, &Placement::Beside(&|_| Ok(true)));
-        assert!(!placed.unwrap());
+        assert_eq!(placed.unwrap(), Placed { is_new: false, beside: None });
         assert_eq!(fs::read_dir(&home).unwrap().count(), 1);
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn what_is_placed_beside_another_tells_where_that_is() {
+        let home = home("beside");
+        let target = home.join("a.exr");
+        fs::write(&target, "other").unwrap();
+        let how = Placement::Beside(&|path| Ok(path.ends_with("a (1).exr")));
+        for is_new in [true, false] {
+            let placed = TempFile::create(&target, false).unwrap().place(&target, None, &how).unwrap();
+            assert_eq!(placed, Placed { is_new, beside: Some(home.join("a (1).exr")) });
+        }
         fs::remove_dir_all(home).unwrap();
     }
 

@@ -1,54 +1,72 @@
 //! Flushes a file system as a whole, where that is known to bring everything to the disk: for many small files it is
 //! many times quicker than one after the other.
 
+use std::fs::File;
 use std::io;
+#[cfg(target_os = "linux")]
 use std::path::{Path, PathBuf};
 
 use rusty_attachments_core::Result;
 
-/// Flushes the file systems that these files are on, with the directories above the files.
+use super::durable::{Flush, Flushing};
+
+/// Flushes the file systems that these files are on, with the directories above the files. None where that is not
+/// possible, or not surely: then the files have to be flushed one by one.
 ///
-/// # Errors
-/// `IO` naming a file that is not there, or one on a file system that could not be flushed.
+/// Of a file system that could not be flushed, nobody knows which files are whole.
 #[cfg(target_os = "linux")]
-pub(super) fn flush_file_systems(files: &[PathBuf]) -> Result<Flushed> {
+pub(super) fn flush_file_systems(files: &[Flushing], sync: &Flush) -> Option<Vec<Result<()>>> {
     use std::collections::BTreeMap;
     use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::disk::DiskContext;
+    use super::durable::Extent;
 
     if !tells_errors() {
-        return Ok(Flushed::Nothing);
+        return None;
     }
-    let mut devices = BTreeMap::new();
-    for file in files {
-        devices.entry(fs::symlink_metadata(file).at("flush", file)?.dev()).or_insert(file);
-    }
-    let directories: Vec<_> = devices.values().map(|file| file.parent().unwrap_or(Path::new("/"))).collect();
-    for directory in &directories {
-        if !is_known(directory).at("flush", directory)? {
-            return Ok(Flushed::Nothing);
+    let device = |file: &Flushing| Ok(fs::symlink_metadata(&file.path).at("flush", &file.path)?.dev());
+    let devices: Vec<Result<u64>> = files.iter().map(device).collect();
+    let mut directories = BTreeMap::new();
+    for (file, device) in files.iter().zip(&devices) {
+        if let Ok(device) = device {
+            directories.entry(*device).or_insert(file.path.parent().unwrap_or(Path::new("/")));
         }
     }
-    for directory in directories {
-        let flush = || Ok(rustix::fs::syncfs(fs::File::open(directory)?)?);
-        flush().at("flush", directory)?;
-    }
-    Ok(Flushed::Everything)
+    let open = |(device, directory): (u64, &'_ Path)| {
+        let is_known = is_known(directory).unwrap_or(false);
+        Some((device, directory.to_owned(), is_known.then(|| File::open(directory).ok())??))
+    };
+    let opened: Option<Vec<_>> = directories.into_iter().map(open).collect();
+    let flush = |(device, directory, opened): (u64, PathBuf, File)| {
+        (device, sync(&opened, &directory, Extent::FileSystem).at("flush", &directory))
+    };
+    let flushed: BTreeMap<u64, Result<()>> = opened?.into_iter().map(flush).collect();
+    let result = |(file, device): (&Flushing, Result<u64>)| {
+        let result = flushed[&device?].clone();
+        if result.is_err() {
+            file.take_away();
+        }
+        result
+    };
+    Some(files.iter().zip(devices).map(result).collect())
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn flush_file_systems(_: &[PathBuf]) -> Result<Flushed> {
-    Ok(Flushed::Nothing)
+pub(super) fn flush_file_systems(_: &[Flushing], _: &Flush) -> Option<Vec<Result<()>>> {
+    None
 }
 
-/// How far it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flushed {
-    Everything,
-    /// Not here, or not surely: the files have to be flushed one by one.
-    Nothing,
+/// Flushes the file system that an open file or directory is on.
+#[cfg(target_os = "linux")]
+pub(super) fn sync_file_system(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(file)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn sync_file_system(_: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Before Linux 5.8 a flush of a whole file system kept quiet about what it could not write.
@@ -73,20 +91,15 @@ fn is_known(directory: &Path) -> io::Result<bool> {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    #[test]
-    fn a_missing_file_is_named_before_anything_is_flushed() {
-        let missing = std::env::temp_dir().join("rusty-attachments-not-there");
-        if tells_errors() {
-            let error = flush_file_systems(std::slice::from_ref(&missing)).unwrap_err();
-            assert_eq!(error.details["path"], missing.to_string_lossy().into_owned());
-        }
-    }
+    use super::super::durable::sync;
+    use super::*;
 
     #[test]
     fn a_file_system_that_nobody_knows_is_not_trusted() {
         assert!(!is_known(Path::new("/proc")).unwrap());
-        assert_eq!(flush_file_systems(&["/proc/self/status".into()]).unwrap(), Flushed::Nothing);
+        let file = Flushing { path: "/proc/self/status".into(), is_new: false };
+        assert!(flush_file_systems(&[file], &(Arc::new(sync) as Flush)).is_none());
     }
 }

@@ -9,7 +9,7 @@ use rusty_attachments_core::{Content, ErrorCode, PlannedFile, Result};
 use super::check::{Decision, first_free};
 use super::directory::Directories;
 use super::disk::{DiskContext, path_error};
-use super::file::{numbered, rename_new, temporary_name};
+use super::file::{Placed, numbered, rename_new, temporary_name};
 use super::{ConflictResolution, DownloadOptions};
 
 /// What is to be done about a link.
@@ -19,14 +19,19 @@ pub(crate) fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Resul
     if fs::read_link(link).is_ok_and(|there| there == text) {
         return Ok(Decision::Skip);
     }
-    let mut copies = (1..).map(|number| numbered(link, number));
-    let is_copied = options.conflict_resolution == ConflictResolution::CreateCopy
-        && copies
-            .by_ref()
+    let copies = (1..).map(|number| numbered(link, number));
+    let copy = || {
+        copies
             .take_while(|copy| fs::symlink_metadata(copy).is_ok())
-            .any(|copy| fs::read_link(copy).is_ok_and(|there| there == text));
-    let stays = options.conflict_resolution == ConflictResolution::Skip && fs::symlink_metadata(link).is_ok();
-    Ok(if is_copied || stays { Decision::Skip } else { Decision::Fetch })
+            .find(|copy| fs::read_link(copy).is_ok_and(|there| there == text))
+    };
+    Ok(match options.conflict_resolution {
+        ConflictResolution::Skip if fs::symlink_metadata(link).is_ok() => Decision::Skip,
+        ConflictResolution::CreateCopy => {
+            copy().map_or(Decision::Fetch, |copy| Decision::SkipFor(Box::new(copy)))
+        }
+        _ => Decision::Fetch,
+    })
 }
 
 /// Makes the link.
@@ -34,7 +39,7 @@ pub(crate) fn make(
     file: &PlannedFile<'_>,
     options: &DownloadOptions,
     directories: &Directories,
-) -> Result<()> {
+) -> Result<Placed> {
     let (link, root) = (Path::new(file.local_path), Path::new(file.local_root));
     let text = text(file)?;
     directories.prepare(link.parent().unwrap_or(root), root)?;
@@ -52,13 +57,17 @@ pub(crate) fn make(
             );
             return Err(path_error(ErrorCode::PathOutsideRoot, message, link));
         }
+        let mut place = link.to_owned();
         let placed = match options.conflict_resolution {
             ConflictResolution::Overwrite => fs::rename(&temporary, link),
             // What has come since the decision stays as well.
-            ConflictResolution::CreateCopy => rename_new(&temporary, &first_free(link)),
+            ConflictResolution::CreateCopy => {
+                place = first_free(link);
+                rename_new(&temporary, &place)
+            }
             ConflictResolution::Skip => rename_new(&temporary, link),
         };
-        placed.at("make the link", link)
+        placed.at("make the link", link).map(|()| Placed::new(true, place, link))
     });
     if result.is_err() {
         let _ = fs::remove_file(&temporary);

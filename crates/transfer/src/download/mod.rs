@@ -21,6 +21,7 @@ mod queue;
 mod space;
 mod writer;
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -28,13 +29,13 @@ use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-pub use self::durable::flush_files;
 pub use self::landing::{SettledCallback, SettledFile};
 pub use self::options::{Concurrency, ConflictResolution, DownloadOptions, RunControl, Verify};
 
 use self::check::{Decision, decide_all};
 use self::directory::Directories;
-use self::landing::Landing;
+use self::file::Placed;
+use self::landing::{Landing, Unflushed};
 use self::object::Outcome;
 use crate::blocking::blocking;
 use crate::client::Client;
@@ -46,12 +47,12 @@ use crate::statistics::TransferStatistics;
 /// one directory and take the cores from those that receive; a disk across a network has some to wait for.
 const PLACING: usize = 8;
 
-/// A file that was not written, and why.
+/// A file that was not written or not deleted, and why.
 #[derive(Debug, Clone)]
 pub struct FileFailure {
-    /// As in the manifest, `/` separates.
+    /// As in the manifest, `/` separates. Of what could not be deleted, which is no file of the plan, its local path.
     pub path: String,
-    /// Where it was to go.
+    /// Where it was to go, or is still.
     pub local_path: String,
     /// The job that it is of.
     pub job_id: Option<String>,
@@ -64,7 +65,7 @@ pub struct FileFailure {
 pub struct DownloadReport {
     /// The numbers.
     pub stats: TransferStatistics,
-    /// Every file that was not written, in the order of the plan.
+    /// Every file that was not written, in the order of the plan, and behind them what was not deleted.
     pub failures: Vec<FileFailure>,
 }
 
@@ -151,19 +152,18 @@ pub(crate) async fn download(
         progress: progress.clone(),
         placing: Semaphore::new(PLACING),
     });
-    let landing = control.settled.clone().map(|tell| Landing::new(&run, tell));
-    let mut tally = Tally::new(&run, landing.as_ref());
+    let mut tally = Tally::new(&run, control.settled.clone().map(|tell| Landing::of(&run, tell)));
     let name = |file: u32| run.file(file).local_path.to_owned();
     let result = progress.during(carry_out(&run, &mut tally, concurrency), name).await;
-    let mut report = std::mem::take(&mut tally.report);
-    if let Some(landing) = landing {
-        progress.during(landing.end(), name).await;
-    }
+    let landed = progress.during(tally.land(), name).await;
     progress.end();
     if cancel.is_cancelled() {
         return Err(cancelled());
     }
     result?;
+    tally.verdict()?;
+    landed?;
+    let mut report = tally.report;
     report.failures.sort_by_key(|&(index, _)| index);
     report.stats.retries = client.retries() - retries_before;
     report.stats.took(began.elapsed());
@@ -173,6 +173,7 @@ pub(crate) async fn download(
     })
 }
 
+/// What ends the run by a file's failure stays with `tally`.
 async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurrency) -> Result<()> {
     let plan = &run.plan;
     let (files, bytes) = (plan.file_count() as u64, plan.total_size());
@@ -181,7 +182,7 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
     run.progress.begin(Phase::Downloading, files, bytes);
     let wanted = tally.decide(decisions);
     if run.cancel.is_cancelled() || run.options.dry_run {
-        return tally.verdict();
+        return Ok(());
     }
     let wanted = {
         let run = run.clone();
@@ -196,7 +197,7 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
             |job| job.memory(run),
             || run.client.throttles(),
             |job| job.run(run.clone()),
-            |outcomes| tally.record(&outcomes),
+            |outcomes| tally.record(outcomes),
         )
         .await?;
     if run.options.apply_deletions && !run.cancel.is_cancelled() {
@@ -218,20 +219,18 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
     if !links.is_empty() && !run.cancel.is_cancelled() {
         let run = run.clone();
         let make = move || {
-            let make = |&index: &u32| {
-                (index, link::make(&run.file(index), &run.options, &run.directories).map(|()| true))
-            };
+            let make = |&index: &u32| (index, link::make(&run.file(index), &run.options, &run.directories));
             links.iter().take_while(|_| !run.cancel.is_cancelled()).map(make).collect::<Vec<Outcome>>()
         };
-        tally.record(&blocking(make).await?);
+        tally.record(blocking(make).await?);
     }
-    tally.verdict()
+    Ok(())
 }
 
 /// Counts what becomes of each file, and stops the run when that makes no sense any more.
 struct Tally<'a> {
     run: &'a Run,
-    landing: Option<&'a Landing>,
+    landing: Option<Landing>,
     report: Report,
     /// What ends the run for all files.
     fatal: Option<Error>,
@@ -244,7 +243,7 @@ struct Report {
 }
 
 impl<'a> Tally<'a> {
-    fn new(run: &'a Run, landing: Option<&'a Landing>) -> Self {
+    fn new(run: &'a Run, landing: Option<Landing>) -> Self {
         let stats = TransferStatistics {
             files_total: run.plan.file_count() as u64,
             bytes_total: run.plan.total_size(),
@@ -259,10 +258,8 @@ impl<'a> Tally<'a> {
         for (index, decision) in decisions {
             match decision {
                 Decision::Fetch => wanted.push(index),
-                Decision::Skip => {
-                    self.skip(index);
-                    self.run.progress.count_bytes(self.size(index) as i64);
-                }
+                Decision::Skip => self.find(index, None),
+                Decision::SkipFor(other) => self.find(index, Some(*other)),
                 Decision::Fail(error) => self.fail(index, *error),
             }
         }
@@ -270,71 +267,111 @@ impl<'a> Tally<'a> {
     }
 
     /// Whether more may begin.
-    fn record(&mut self, outcomes: &[Outcome]) -> bool {
+    fn record(&mut self, outcomes: Vec<Outcome>) -> bool {
         let mut proven = None;
         for (index, outcome) in outcomes {
             match outcome {
-                Ok(true) => {
-                    self.report.stats.files_transferred += 1;
-                    self.report.stats.bytes_transferred += self.size(*index);
-                    self.run.progress.count_files(1);
-                    self.settle(*index, None);
-                    proven = Some(*index);
+                Ok(placed) => {
+                    self.place(index, placed);
+                    proven = Some(index);
                 }
-                Ok(false) => {
-                    self.skip(*index);
-                    proven = Some(*index);
-                }
-                Err(error) => self.fail(*index, error.clone()),
+                Err(error) => self.fail(index, error),
             }
         }
+        self.take_back();
         let parts = proven.and_then(|index| content::parts(&self.run.file(index)));
         self.report.stats.objects_fetched += parts.map_or(0, |parts| parts.len() as u64);
         !self.run.cancel.is_cancelled()
     }
 
-    fn skip(&mut self, index: u32) {
-        self.report.stats.files_skipped += 1;
-        self.report.stats.bytes_skipped += self.size(index);
-        self.run.progress.count_files(1);
-        self.settle(index, None);
+    /// Counts a file that was there before anything was fetched.
+    fn find(&mut self, index: u32, beside: Option<PathBuf>) {
+        self.run.progress.count_bytes(self.size(index) as i64);
+        self.place(index, Placed { is_new: false, beside });
     }
 
-    fn settle(&self, index: u32, error: Option<&Error>) {
-        if let Some(landing) = self.landing {
-            landing.settled(index, error.cloned());
+    fn place(&mut self, index: u32, placed: Placed) {
+        let size = self.size(index);
+        let (files, bytes) = self.counts(placed.is_new);
+        *files += 1;
+        *bytes += size;
+        self.run.progress.count_files(1);
+        self.settle(index, Ok(placed));
+    }
+
+    /// Where a file that is there is counted, by whether it was written.
+    fn counts(&mut self, is_new: bool) -> (&mut u64, &mut u64) {
+        let stats = &mut self.report.stats;
+        if is_new {
+            (&mut stats.files_transferred, &mut stats.bytes_transferred)
+        } else {
+            (&mut stats.files_skipped, &mut stats.bytes_skipped)
+        }
+    }
+
+    fn settle(&self, index: u32, outcome: Result<Placed, Box<Error>>) {
+        if let Some(landing) = &self.landing {
+            landing.settled(index, outcome);
         }
     }
 
     fn fail(&mut self, index: u32, error: Error) {
+        self.run.progress.count_files(1);
+        let told = Box::new(error.clone());
+        if self.fail_as(index, self.failure(index, error)) {
+            self.settle(index, Err(told));
+        }
+    }
+
+    fn failure(&self, index: u32, error: Error) -> FileFailure {
         let file = self.run.file(index);
-        let failure = FileFailure {
+        FileFailure {
             path: file.path.to_owned(),
             local_path: file.local_path.to_owned(),
             job_id: file.job_id.map(str::to_owned),
             error,
-        };
-        self.run.progress.count_files(1);
-        self.fail_as(index, failure);
+        }
     }
 
-    fn fail_as(&mut self, index: u32, failure: FileFailure) {
+    /// Counts a failure, unless it ends the run or comes after one that did.
+    fn fail_as(&mut self, index: u32, failure: FileFailure) -> bool {
         let error = &failure.error;
         if self.fatal.is_some() {
             // What is cut short by the first failure says nothing new.
-            return;
+            return false;
         }
         if self.run.options.fail_fast || concerns_all(error) {
             let _ = self.run.ended_by.set(error.code);
             self.run.cancel.cancel();
             self.fatal = Some(failure.error);
-            return;
-        }
-        if (index as usize) < self.run.plan.file_count() {
-            self.settle(index, Some(&failure.error));
+            return false;
         }
         self.report.stats.files_failed += 1;
         self.report.failures.push((index, failure));
+        true
+    }
+
+    /// Takes those files for failed that have turned out since not to be on the disk for good.
+    fn take_back(&mut self) {
+        while let Some(Unflushed { index, is_new, error }) =
+            self.landing.as_mut().and_then(Landing::unflushed)
+        {
+            let size = self.size(index);
+            let (files, bytes) = self.counts(is_new);
+            *files -= 1;
+            *bytes -= size;
+            self.fail_as(index, self.failure(index, error));
+        }
+    }
+
+    /// Waits until all that is there is flushed and told.
+    async fn land(&mut self) -> Result<()> {
+        let ended = match &mut self.landing {
+            Some(landing) => landing.end().await,
+            None => Ok(()),
+        };
+        self.take_back();
+        ended
     }
 
     fn size(&self, index: u32) -> u64 {

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::check::is_same;
 use super::content::{Part, parts};
 use super::disk::{DiskContext, path_error};
-use super::file::{Placement, TempFile};
+use super::file::{Placed, Placement, TempFile};
 use super::{ConflictResolution, Run, cancelled};
 use crate::client::{ObjectReader, has_changed};
 use crate::pace::Finished;
@@ -26,8 +26,8 @@ const COPIED: u64 = 4 * 1024 * 1024;
 /// How often an object is begun again that changed while it was read.
 pub(crate) const RESTARTS: u32 = 2;
 
-/// What became of one file. `false` if it turned out to be there already.
-pub(crate) type Outcome = (u32, Result<bool>);
+/// What became of one file.
+pub(crate) type Outcome = (u32, Result<Placed>);
 
 /// Fetches what all `files` have in common, which is their content.
 pub(crate) async fn fetch(run: Arc<Run>, files: Vec<u32>) -> Finished<Vec<Outcome>> {
@@ -144,7 +144,7 @@ fn create(run: &Run, file: &PlannedFile<'_>) -> Result<TempFile> {
 }
 
 /// Gives a proven file its place.
-pub(crate) fn place(run: &Run, temp: &TempFile, file: &PlannedFile<'_>) -> Result<bool> {
+pub(crate) fn place(run: &Run, temp: &TempFile, file: &PlannedFile<'_>) -> Result<Placed> {
     if run.cancel.is_cancelled() {
         return Err(cancelled());
     }
@@ -162,7 +162,7 @@ pub(crate) fn place(run: &Run, temp: &TempFile, file: &PlannedFile<'_>) -> Resul
 }
 
 /// Copies what was just proven, within the system: Linux lets disks that can clone it do so.
-pub(crate) fn copy(run: &Run, from: &TempFile, index: u32) -> Result<bool> {
+pub(crate) fn copy(run: &Run, from: &TempFile, index: u32) -> Result<Placed> {
     let file = run.file(index);
     let target = Path::new(file.local_path);
     let temp = create(run, &file)?;

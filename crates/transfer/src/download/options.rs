@@ -83,8 +83,9 @@ pub struct RunControl {
     pub progress: Option<ProgressCallback>,
     /// Ends the run with `CANCELLED` when it is cancelled.
     pub cancel: CancellationToken,
-    /// Told of files as they come to be on the disk for good, flushed, or fail. Without it nothing is flushed but
-    /// what is large.
+    /// Told of files as they come to be on the disk for good, flushed, or fail. A file with other content that stays by
+    /// [`ConflictResolution::Skip`] is told as there: what is wanted is that it stays. Without it nothing is flushed
+    /// but what is large.
     pub settled: Option<SettledCallback>,
 }
 
