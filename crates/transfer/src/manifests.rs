@@ -8,13 +8,14 @@ use rusty_attachments_core::keys::{
 };
 use rusty_attachments_core::{Error, ErrorCode, Manifest, Result};
 use serde::Serialize;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::blocking::blocking;
 use crate::client::{Client, has_changed};
 use crate::download::{Concurrency, cancelled};
 use crate::listing::list_all;
-use crate::pace::{Finished, Pace};
+use crate::pace::{Finished, MEMORY, Pace};
 use crate::progress::Progress;
 
 /// A manifest of more than this many bytes is decoded on a thread of its own.
@@ -23,7 +24,7 @@ const DECODED_ASIDE: usize = 256 * 1024;
 const LONGEST: u64 = 1024 * 1024 * 1024;
 /// What a manifest holds in memory while it is fetched, as JSON and decoded, by its bytes.
 const HELD: u64 = 3;
-/// What the least of them holds, and one whose size the list does not tell is thought to hold.
+/// What the least of them holds, and one whose size nobody tells is thought to hold.
 const LEAST: u64 = 64 * 1024;
 
 /// Which of the manifests in a scope are wanted.
@@ -104,7 +105,7 @@ fn select(listed: Vec<ListedObject>, selection: &ManifestSelection, root_prefix:
 /// `INVALID_MANIFEST` or `UNSUPPORTED_MANIFEST_VERSION` for what is no manifest, `MISSING_ASSET_ROOT` without
 /// an asset root, each naming the key; and as [`Client::get`].
 pub async fn download_manifest(client: &Client, key: &str) -> Result<DownloadedManifest> {
-    fetch(client, key.to_owned()).await?.rooted()
+    fetch(client, key.to_owned(), &budget()).await?.rooted()
 }
 
 /// All these manifests, many at once and in any order, each given to `take` with what it was marked with. An error of
@@ -118,15 +119,17 @@ pub(crate) async fn download_manifests<M: Send + 'static>(
     mut take: impl FnMut(M, Result<FetchedManifest>) -> Result<()>,
 ) -> Result<()> {
     let stop = cancel.child_token();
+    // The list may not have told how large they are.
+    let budget = Arc::new(budget());
     let mut failure = None;
     let work = Pace::new(concurrency, client.width()).run(
         objects,
-        |(_, object)| object.size.map_or(LEAST, |size| LEAST.max(size.saturating_mul(HELD))),
+        |(_, object)| held(object.size),
         || client.throttles(),
         |(mark, object)| {
-            let (client, stop) = (client.clone(), stop.clone());
+            let (client, stop, budget) = (client.clone(), stop.clone(), budget.clone());
             async move {
-                let fetched = stop.run_until_cancelled(fetch(&client, object.key)).await;
+                let fetched = stop.run_until_cancelled(fetch(&client, object.key, &budget)).await;
                 let mut fetched = fetched.unwrap_or_else(|| Err(cancelled()));
                 if let Ok(manifest) = &mut fetched {
                     manifest.last_modified = manifest.last_modified.or(object.last_modified);
@@ -179,15 +182,26 @@ impl FetchedManifest {
     }
 }
 
+/// What a manifest of so many bytes holds in memory while it is fetched.
+fn held(size: Option<u64>) -> u64 {
+    size.map_or(LEAST, |size| LEAST.max(size.saturating_mul(HELD)))
+}
+
+/// Bytes that manifests may hold while they are fetched.
+fn budget() -> Semaphore {
+    Semaphore::new(MEMORY as usize)
+}
+
 /// Once more from the beginning, if what was read is of no use any more.
-async fn fetch(client: &Client, key: String) -> Result<FetchedManifest> {
-    match fetch_once(client, key.clone()).await {
-        Err(error) if has_changed(&error) => fetch_once(client, key).await,
+async fn fetch(client: &Client, key: String, budget: &Semaphore) -> Result<FetchedManifest> {
+    match fetch_once(client, key.clone(), budget).await {
+        Err(error) if has_changed(&error) => fetch_once(client, key, budget).await,
         fetched => fetched,
     }
 }
 
-async fn fetch_once(client: &Client, key: String) -> Result<FetchedManifest> {
+/// Reads the body only when `budget` has room for what it holds.
+async fn fetch_once(client: &Client, key: String, budget: &Semaphore) -> Result<FetchedManifest> {
     let about =
         |error: Error| error.with("bucket", client.settings().bucket.as_str()).with("key", key.as_str());
     let place = || format!("s3://{}/{key}", client.settings().bucket);
@@ -206,6 +220,8 @@ async fn fetch_once(client: &Client, key: String) -> Result<FetchedManifest> {
         })
     });
     let (content_type, last_modified) = (reader.content_type(), reader.last_modified());
+    let room = u32::try_from(held(reader.length()).min(MEMORY)).unwrap_or(u32::MAX);
+    let _room = budget.acquire_many(room).await.map_err(|_| cancelled())?;
     let body = reader.read_to_end(LONGEST).await?;
     let bytes = body.len() as u64;
     let decoded = if body.len() > DECODED_ASIDE {

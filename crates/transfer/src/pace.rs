@@ -14,7 +14,7 @@ use crate::descriptors::jobs_allowed;
 use crate::download::Concurrency;
 
 /// What the bodies of all jobs under way may hold together. Connections and the allocator take as much again.
-const MEMORY: u64 = 24 * 1024 * 1024;
+pub(crate) const MEMORY: u64 = 24 * 1024 * 1024;
 const START: usize = 32;
 const MOST: usize = 512;
 /// A request costs about as much as moving so many bytes: it makes small and large jobs comparable.

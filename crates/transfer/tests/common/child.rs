@@ -1,9 +1,11 @@
 //! A download in a process of its own, which may be killed, measured or given little.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use rusty_attachments_transfer::{
     Concurrency, Credentials, CredentialsSource, DownloadOrchestrator, RunControl, download_job_outputs,
+    download_sources,
 };
 use serde_json::{Value, json};
 
@@ -23,6 +25,8 @@ pub struct Child {
     pub open_files: Option<u32>,
     pub options: Value,
     pub environment: Vec<(&'static str, String)>,
+    /// Whether it syncs; then the options are all of the sync's.
+    pub syncs: bool,
 }
 
 impl Default for Child {
@@ -33,6 +37,7 @@ impl Default for Child {
             open_files: None,
             options: json!({}),
             environment: Vec::new(),
+            syncs: false,
         }
     }
 }
@@ -48,7 +53,7 @@ impl Child {
         let told = json!({
             "s3": scene.settings(), "id": credentials.access_key_id, "secret": credentials.secret_access_key,
             "concurrency": match self.concurrency { Concurrency::Auto => 0, Concurrency::Fixed(number) => number },
-            "runs": self.runs, "target": scene.target(), "options": options,
+            "runs": self.runs, "syncs": self.syncs, "target": scene.target(), "options": options,
         });
         let limit = self.open_files.map(|count| format!("ulimit -n {count}; ")).unwrap_or_default();
         let mut command = Command::new("sh");
@@ -97,10 +102,17 @@ async fn child() {
         };
         let source = CredentialsSource::Static(credentials);
         let orchestrator = DownloadOrchestrator::new(settings, source, concurrency).unwrap();
-        let options = serde_json::from_value(options).unwrap();
-        tokio::spawn(
-            async move { download_job_outputs(&orchestrator, &options, &RunControl::default()).await },
-        )
+        let syncs = told["syncs"] == true;
+        tokio::spawn(async move {
+            let control = RunControl::default();
+            if syncs {
+                let options = serde_json::from_value(options).unwrap();
+                let synced = download_sources(&orchestrator, options, &control, Arc::new(|_| ())).await;
+                return synced.map(|of_jobs| of_jobs.result);
+            }
+            let options = serde_json::from_value(options).unwrap();
+            download_job_outputs(&orchestrator, &options, &control).await
+        })
     });
     let runs: Vec<_> = runs.collect();
     let mut answers = Vec::new();
