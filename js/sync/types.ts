@@ -222,8 +222,8 @@ export type SyncSource = {
   storageProfileId: string | null
   /** The only local paths that are wanted of it; `null`: all. */
   only: string[] | null
-  /** Local paths that newer manifests may have written since, with their times in milliseconds; `null`: none. */
-  newer: Record<string, number> | null
+  /** What newer manifests may have written since, each with its time in milliseconds; `null`: nothing. */
+  newer: { outputManifestPath: string; lastModified: number | null; localPaths: string[] }[] | null
 }
 
 /** The files that a pass is continued from. Write them in this order, each whole or not at all. */

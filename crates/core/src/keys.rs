@@ -85,6 +85,11 @@ pub fn content_key(root_prefix: &str, hash: &str, hash_alg: &str) -> String {
     below(root_prefix, &format!("Data/{hash}.{hash_alg}"))
 }
 
+/// The key of the output manifest that a session action names by its path below `Manifests/`.
+pub fn output_manifest_key(root_prefix: &str, path: &str) -> String {
+    below(root_prefix, &format!("Manifests/{path}"))
+}
+
 /// The prefix, ending in `/`, below which the scope's output manifests are.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ pub use orchestrator::DownloadOrchestrator;
 pub use progress::{Phase, ProgressCallback, TransferProgress};
 pub use statistics::TransferStatistics;
 pub use sync::{
-    Source, SourceFailed, SourceLanded, SourcePlanned, SourcesCallback, SourcesEvent, SourcesOptions,
+    ManifestSource, SourceFailed, SourceLanded, SourcePlanned, SourcesCallback, SourcesEvent, SourcesOptions,
     download_sources,
 };
 // Part of `RunControl`.

@@ -1,11 +1,12 @@
 //! Downloads the output manifests that a pass of incremental sync names: fetch, map, plan, transfer, and tell what of
 //! each is on the disk for good. One that fails takes no other along.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rusty_attachments_core::keys::ListedObject;
+use rusty_attachments_core::keys::{ListedObject, output_manifest_key};
+use rusty_attachments_core::sync::WrittenFiles;
 use rusty_attachments_core::{
     Error, ErrorCode, PathFormat, PlanSource, Result, RootMapper, RootMapperOptions, StorageProfileWithId,
     plan_download_of,
@@ -24,7 +25,7 @@ use crate::progress::{Phase, Progress};
 #[serde(rename_all = "camelCase")]
 pub struct SourcesOptions {
     /// The manifests.
-    pub sources: Vec<Source>,
+    pub sources: Vec<ManifestSource>,
     /// The profiles of the jobs and of this machine.
     #[serde(default)]
     pub storage_profiles: Vec<StorageProfileWithId>,
@@ -42,7 +43,7 @@ pub struct SourcesOptions {
 /// An output manifest that a session action wrote.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Source {
+pub struct ManifestSource {
     /// Its key below `Manifests/`.
     pub output_manifest_path: String,
     /// The job.
@@ -57,9 +58,9 @@ pub struct Source {
     /// The only local paths that are wanted; none for all.
     #[serde(default)]
     pub only: Option<BTreeSet<String>>,
-    /// Local paths that are not wanted where their time is later than the manifest's, in milliseconds since 1970.
+    /// What others may have written since: where theirs is the later manifest, their paths are not wanted.
     #[serde(default)]
-    pub newer: Option<BTreeMap<String, i64>>,
+    pub newer: Option<Vec<WrittenFiles>>,
 }
 
 /// What becomes of sources, which go by their index among those given.
@@ -86,13 +87,13 @@ pub struct SourcePlanned {
     pub last_modified: Option<i64>,
 }
 
-/// A file that is on the disk for good.
+/// A file that is on the disk for good, or was there and stays by the caller's wish.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceLanded {
     /// The source.
     pub source: usize,
-    /// Where the plan puts it.
+    /// Where the plan puts it; beside that, where something else is there and a copy is made.
     pub local_path: String,
 }
 
@@ -143,12 +144,7 @@ pub async fn download_sources(
     for (number, source) in sources.iter().enumerate() {
         match mappers.of(source) {
             Ok(mapper) => {
-                let path = &source.output_manifest_path;
-                let key = if root_prefix.is_empty() {
-                    format!("Manifests/{path}")
-                } else {
-                    format!("{root_prefix}/Manifests/{path}")
-                };
+                let key = output_manifest_key(root_prefix, &source.output_manifest_path);
                 objects.push(((number, mapper), ListedObject { key, last_modified: None, size: None }));
             }
             Err(error) => failed.push(SourceFailed::manifest(number, &error)),
@@ -179,7 +175,9 @@ pub async fn download_sources(
         let times: Vec<Option<i64>> = planned.iter().map(|planned| planned.last_modified).collect();
         let numbers = numbers.clone();
         move || {
-            plan_download_of(found, &options, |index, path| sources[numbers[index]].wants(path, times[index]))
+            let choices = numbers.iter().zip(times).map(|(number, time)| sources[*number].choice(time));
+            let choices: Vec<Choice<'_>> = choices.collect();
+            plan_download_of(found, &options, |index, path| choices[index].wants(path))
         }
     });
     let planning = control.cancel.run_until_cancelled(planning);
@@ -220,13 +218,25 @@ pub async fn download_sources(
     Ok(MultiJobDownloadResult::new(result, job_ids.iter().map(String::as_str)))
 }
 
-impl Source {
-    fn wants(&self, local_path: &str, last_modified: Option<i64>) -> bool {
-        let is_newer = |newer: &BTreeMap<String, i64>| {
-            newer.get(local_path).is_some_and(|theirs| last_modified.is_some_and(|ours| ours < *theirs))
-        };
-        self.only.as_ref().is_none_or(|only| only.contains(local_path))
-            && !self.newer.as_ref().is_some_and(is_newer)
+impl ManifestSource {
+    /// Which of its paths are wanted, if its manifest was written then.
+    fn choice(&self, last_modified: Option<i64>) -> Choice<'_> {
+        let newer = self.newer.iter().flatten();
+        let after = newer.filter(|written| written.is_after(&self.output_manifest_path, last_modified));
+        let unwanted = after.flat_map(|written| written.local_paths.iter().map(String::as_str)).collect();
+        Choice { only: self.only.as_ref(), unwanted }
+    }
+}
+
+/// Which local paths of a source are wanted.
+struct Choice<'a> {
+    only: Option<&'a BTreeSet<String>>,
+    unwanted: HashSet<&'a str>,
+}
+
+impl Choice<'_> {
+    fn wants(&self, local_path: &str) -> bool {
+        self.only.is_none_or(|only| only.contains(local_path)) && !self.unwanted.contains(local_path)
     }
 }
 
@@ -244,7 +254,7 @@ struct Mappers<'a> {
 }
 
 impl<'a> Mappers<'a> {
-    fn of(&mut self, source: &'a Source) -> Result<Arc<RootMapper>> {
+    fn of(&mut self, source: &'a ManifestSource) -> Result<Arc<RootMapper>> {
         // Without a local profile, paths stay as they are whatever the job's profile is.
         let id = self.local.and(source.storage_profile_id.as_deref());
         if let Some(known) = self.known.get(&id) {
@@ -272,7 +282,7 @@ impl<'a> Mappers<'a> {
 }
 
 fn plan_source(
-    source: &Source,
+    source: &ManifestSource,
     fetched: FetchedManifest,
     mapper: &RootMapper,
 ) -> Result<(PlanSource, Option<i64>)> {
@@ -284,7 +294,7 @@ fn plan_source(
         source_path_format: if applier.is_some() { format } else { source.root_path_format },
         applier,
         last_modified: fetched.last_modified.unwrap_or(0),
-        key: Some(format!("Manifests/{}", source.output_manifest_path)),
+        key: Some(output_manifest_key("", &source.output_manifest_path)),
         job_id: Some(source.job_id.clone()),
     };
     Ok((plan_source, fetched.last_modified))

@@ -6,9 +6,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use common::{ROOT, Scene};
+use common::child::Child;
+use common::{ROOT, Scene, root};
 use rusty_attachments_core::{ErrorCode, Result};
 use rusty_attachments_farm::Object;
+use rusty_attachments_farm::outputs::output_manifest_key;
 use rusty_attachments_transfer::{
     CancellationToken, MultiJobDownloadResult, RunControl, SourcesEvent, download_sources,
 };
@@ -131,9 +133,40 @@ async fn a_retry_writes_only_what_is_missing_and_nothing_over_newer_files() {
     only["only"] = json!([path("a")]);
     sync(&scene, vec![only], RunControl::default()).await.0.unwrap();
     assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["a"]);
-    newer["newer"] = json!({ path("b"): 6_000, path("c"): 4_000 });
+    let written = |time: u32, name: &str| {
+        let key = output_manifest_key(&scene.location, &scene.action(1, time), &root());
+        let path_below = key.split_once("/Manifests/").unwrap().1;
+        json!({ "outputManifestPath": path_below, "lastModified": time * 1_000, "localPaths": [path(name)] })
+    };
+    newer["newer"] = json!([written(6, "b"), written(4, "c")]);
     sync(&scene, vec![newer], RunControl::default()).await.0.unwrap();
     assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["a", "c"]);
+}
+
+#[tokio::test]
+async fn of_one_second_only_what_a_later_session_folder_wrote_is_newer() {
+    let scene = Scene::new("sync-second").await;
+    let key = scene.add(0, 5, &[("a", b"a"), ("b", b"b")]);
+    let written = |more_us: i64, name: &str| {
+        let mut action = scene.action(1, 5);
+        action.folder_time_us += more_us;
+        let key = output_manifest_key(&scene.location, &action, &root());
+        let path_below = key.split_once("/Manifests/").unwrap().1;
+        json!({ "outputManifestPath": path_below, "lastModified": 5_000, "localPaths": [scene.path(name)] })
+    };
+    let mut source = source(&scene, &key);
+    source["newer"] = json!([written(100, "a"), written(-100, "b")]);
+    sync(&scene, vec![source], RunControl::default()).await.0.unwrap();
+    assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["b"]);
+}
+
+#[tokio::test]
+async fn a_root_prefix_may_end_in_a_slash() {
+    let mut scene = Scene::new("sync-slash").await;
+    let source = source(&scene, &scene.add(0, 1, &[("a", b"a")]));
+    scene.location.root_prefix.push('/');
+    sync(&scene, vec![source], RunControl::default()).await.0.unwrap();
+    assert!(scene.path("a").exists());
 }
 
 #[tokio::test]
@@ -198,6 +231,26 @@ async fn an_ear_that_breaks_down_ends_the_run_with_an_error() {
     let deaf = |event: &SourcesEvent| assert!(!matches!(event, SourcesEvent::Landed(_)), "no ear");
     let (result, _) = sync_with(&scene, options, RunControl::default(), deaf).await;
     assert!(result.unwrap_err().message.contains("no ear"));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn large_manifests_wait_for_each_other_though_nobody_lists_their_sizes() {
+    const MIB: usize = 1024 * 1024;
+    let scene = Scene::new("sync-large-manifests").await;
+    let large = |task: u32| {
+        let key = scene.add(task, 1, &[(&task.to_string(), b"")]);
+        let mut json = scene.farm.object(common::BUCKET, &key).unwrap().body().to_vec();
+        json.resize(8 * MIB, b' ');
+        scene.farm.put_object(common::BUCKET, &key, Object::new(json));
+        source(&scene, &key)
+    };
+    let mut options = options(&scene, (0..24).map(large).collect());
+    options["dryRun"] = true.into();
+    let answer = Child { options, syncs: true, ..Child::default() }.run(&scene).await;
+    assert_eq!(answer["runs"][0]["files"], 24, "{answer}");
+    let above = answer["aboveIdle"].as_u64().unwrap() as usize;
+    assert!(above < 64 * MIB, "{} MiB above idle", above / MIB);
 }
 
 #[tokio::test]

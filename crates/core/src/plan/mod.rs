@@ -254,11 +254,14 @@ pub fn plan_download_of(
     Ok(Planner::new(options).plan(resolved, is_wanted))
 }
 
-/// When a source was written, as far as anybody can tell.
 fn in_time(source: &PlanSource) -> (i64, Option<&str>, Option<&str>) {
-    let key = source.key.as_deref();
+    written_at(source.last_modified, source.key.as_deref())
+}
+
+/// When a manifest was written, as far as anybody can tell: of two that wrote one file, the greater wins.
+pub(crate) fn written_at(last_modified: i64, key: Option<&str>) -> (i64, Option<&str>, Option<&str>) {
     let timestamp = key.and_then(|key| Some(parse_output_manifest_key(key, None)?.timestamp));
-    (source.last_modified, timestamp, key)
+    (last_modified, timestamp, key)
 }
 
 impl DownloadPlan {

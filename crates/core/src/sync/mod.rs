@@ -15,7 +15,7 @@ mod timestamp;
 
 pub use category::Category;
 pub use checkpoint::{Checkpoint, CheckpointJob};
-pub use outstanding::{FailedAction, FailedJobs, FailedManifest, OutstandingJob, Sidecar};
+pub use outstanding::{FailedAction, FailedJobs, FailedManifest, OutstandingJob, Sidecar, WrittenFiles};
 pub use pass::{JobReport, SyncPass, SyncReport, SyncRequest, SyncSettings, SyncSource};
 pub use progress::{Failed, Landed, Planned, SyncFiles};
 pub use timestamp::Timestamp;

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{CheckpointJob, Timestamp};
+use crate::keys::output_manifest_key;
 use crate::path::PathFormat;
+use crate::plan::written_at;
 
 /// The first retry comes with the next pass; later ones wait twice as long each time.
 const FIRST_WAIT_SECONDS: f64 = 30.0;
@@ -25,10 +27,35 @@ pub struct Sidecar {
     pub checkpoints: Vec<String>,
     /// Jobs with something outstanding.
     pub jobs: BTreeMap<String, OutstandingJob>,
-    /// Local paths that were written since a manifest could not be read, each with the last-modified time of its
-    /// own manifest in milliseconds since the epoch: the retry must not write older bytes over them.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub written_since: BTreeMap<String, i64>,
+    /// What was written since a manifest could not be read: the retry must not write older bytes over it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written_since: Vec<WrittenFiles>,
+}
+
+/// Local files that an output manifest wrote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WrittenFiles {
+    /// Its key below `Manifests/`.
+    pub output_manifest_path: String,
+    /// When it was written, in milliseconds since the epoch.
+    pub last_modified: Option<i64>,
+    /// The files.
+    pub local_paths: BTreeSet<String>,
+}
+
+impl WrittenFiles {
+    /// Whether another manifest is older, so that it must not write these files again.
+    pub fn is_after(&self, output_manifest_path: &str, last_modified: Option<i64>) -> bool {
+        is_after((&self.output_manifest_path, self.last_modified), (output_manifest_path, last_modified))
+    }
+}
+
+/// Whether the first of two manifests is the later one, as where they are merged; each with its key below `Manifests/`
+/// and its time in milliseconds.
+pub(super) fn is_after(a: (&str, Option<i64>), b: (&str, Option<i64>)) -> bool {
+    let [a, b] = [a, b].map(|(path, time)| (output_manifest_key("", path), time.unwrap_or(0)));
+    written_at(a.1, Some(&a.0)) > written_at(b.1, Some(&b.0))
 }
 
 /// A job that is not downloaded in one piece up to its saved indexes.
@@ -107,6 +134,18 @@ impl FailedAction {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_one_second_the_later_manifest_is_the_one_of_the_later_session_folder() {
+        let path = |time, task| {
+            format!("farm-1/queue-1/job-1/step-1/task-{task}/{time}_sessionaction-1-{task}/0123_output")
+        };
+        let (early, late) = (path("2026-01-01T00:00:00.100000Z", 9), path("2026-01-01T00:00:00.900000Z", 1));
+        assert!(is_after((&late, Some(1_000)), (&early, Some(1_000))));
+        assert!(!is_after((&early, Some(1_000)), (&late, Some(1_000))));
+        assert!(is_after((&early, Some(2_000)), (&late, Some(1_000))));
+        assert!(!is_after((&late, Some(1_000)), (&late, Some(1_000))), "none is later than itself");
+    }
 
     #[test]
     fn retries_come_at_once_and_then_ever_later_up_to_an_hour() {

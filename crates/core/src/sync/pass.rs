@@ -11,7 +11,7 @@ use super::checkpoint::text;
 use super::job::{Action, ActionSummary, Job};
 use super::progress::Progress;
 use super::search::{Page, Search};
-use super::{Checkpoint, CheckpointJob, FailedJobs, Sidecar, Timestamp};
+use super::{Checkpoint, CheckpointJob, FailedJobs, Sidecar, Timestamp, WrittenFiles};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hash::xxh128_hex;
 use crate::path::PathFormat;
@@ -70,9 +70,8 @@ pub struct SyncSource {
     pub storage_profile_id: Option<String>,
     /// The only local paths that are wanted: what failed before.
     pub only: Option<BTreeSet<String>>,
-    /// Local paths that others may have written since it failed, with the last-modified time of theirs in
-    /// milliseconds since the epoch: where that is later, the path is not wanted.
-    pub newer: Option<BTreeMap<String, i64>>,
+    /// What others may have written since it failed: where theirs is the later manifest, their paths are not wanted.
+    pub newer: Option<Vec<WrittenFiles>>,
 }
 
 /// What a pass has found.
@@ -122,7 +121,7 @@ pub struct SyncPass {
     pub(super) on_disk: Option<String>,
     pub(super) failed_jobs: FailedJobs,
     pub(super) jobs: BTreeMap<String, Job>,
-    pub(super) written_since: BTreeMap<String, i64>,
+    pub(super) written_since: Vec<WrittenFiles>,
     pub(super) progress: Progress,
     profiles: BTreeMap<String, Value>,
     stage: Stage,

@@ -7,9 +7,11 @@ use serde_json::{Map, Value};
 
 use super::checkpoint::to_ascii_json;
 use super::job::{Job, action_index};
+use super::outstanding::is_after;
 use super::pass::SyncSource;
 use super::{
     Category, Checkpoint, CheckpointJob, FailedAction, FailedManifest, OutstandingJob, Sidecar, SyncPass,
+    WrittenFiles,
 };
 use crate::hash::xxh128_hex;
 
@@ -66,9 +68,9 @@ pub struct SyncFiles {
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     sources: Vec<Tracked>,
-    /// Local paths that have landed, with the last-modified time of their manifest, where an older session action
-    /// may want to write them later.
-    landed: BTreeMap<String, i64>,
+    /// Local paths that have landed, each with its source's index, where an older session action may want to write
+    /// them later.
+    landed: BTreeMap<String, usize>,
 }
 
 #[derive(Debug)]
@@ -126,6 +128,18 @@ impl Progress {
         }
     }
 
+    /// What has landed, by source.
+    fn written(&self) -> impl Iterator<Item = WrittenFiles> {
+        let mut paths: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+        for (path, source) in &self.landed {
+            paths.entry(*source).or_default().insert(path.clone());
+        }
+        paths.into_iter().map(|(source, local_paths)| {
+            let (path, last_modified) = self.sources[source].written();
+            WrittenFiles { output_manifest_path: path.to_owned(), last_modified, local_paths }
+        })
+    }
+
     /// By job, session and index: what became of each session action.
     fn outcomes(&self, finished: bool) -> BTreeMap<&str, BTreeMap<(&str, u64), Outcome>> {
         let mut outcomes: BTreeMap<&str, BTreeMap<(&str, u64), Outcome>> = BTreeMap::new();
@@ -150,6 +164,11 @@ impl Progress {
 }
 
 impl Tracked {
+    /// Its key below `Manifests/`, and when it was written.
+    fn written(&self) -> (&str, Option<i64>) {
+        (&self.source.output_manifest_path, self.last_modified)
+    }
+
     /// What is to be tried again of it, if anything is.
     fn failed_manifest(&self, is_settled: bool) -> Option<FailedManifest> {
         let (message, missing) = match &self.failure {
@@ -192,7 +211,7 @@ impl SyncPass {
             let Some(tracked) = self.progress.sources.get_mut(source) else { continue };
             tracked.open = tracked.open.map(|open| open.saturating_sub(1));
             if matters {
-                self.progress.landed.insert(local_path, tracked.last_modified.unwrap_or(i64::MAX));
+                self.progress.landed.insert(local_path, source);
             }
         }
     }
@@ -256,10 +275,7 @@ impl SyncPass {
         }
         let is_unread = |failed: &FailedAction| failed.manifests.iter().any(|left| left.missing.is_none());
         if sidecar.jobs.values().flat_map(|job| &job.failed).any(is_unread) {
-            sidecar.written_since.clone_from(&self.written_since);
-            sidecar
-                .written_since
-                .extend(self.progress.landed.iter().map(|(path, time)| (path.clone(), *time)));
+            sidecar.written_since = self.written_since();
         }
 
         let completed = self.checkpoint.downloads_completed_timestamp;
@@ -272,6 +288,17 @@ impl SyncPass {
         let hash = xxh128_hex(checkpoint.as_bytes());
         sidecar.checkpoints = self.on_disk.replace(hash.clone()).into_iter().chain([hash]).collect();
         SyncFiles { failed_jobs: to_ascii_json(&failed_jobs), sidecar: to_ascii_json(&sidecar), checkpoint }
+    }
+
+    /// What was written since the first manifest could not be read that still waits.
+    fn written_since(&self) -> Vec<WrittenFiles> {
+        let mut written = self.written_since.clone();
+        for files in &mut written {
+            files.local_paths.retain(|path| !self.progress.landed.contains_key(path));
+        }
+        written.retain(|files| !files.local_paths.is_empty());
+        written.extend(self.progress.written());
+        written
     }
 
     /// What is outstanding of a job after what became of its session actions.
@@ -333,8 +360,9 @@ impl SyncPass {
     /// Takes off what newer session actions have written since; whether nothing is left.
     fn is_overwritten(&self, manifest: &mut FailedManifest) -> bool {
         let Some(missing) = &mut manifest.missing else { return false };
-        let written = manifest.last_modified.unwrap_or(i64::MIN);
-        missing.retain(|path| self.progress.landed.get(path).is_none_or(|newer| *newer < written));
+        let ours = (&*manifest.output_manifest_path, manifest.last_modified);
+        let is_newer = |source: &usize| is_after(self.progress.sources[*source].written(), ours);
+        missing.retain(|path| !self.progress.landed.get(path).is_some_and(is_newer));
         missing.is_empty()
     }
 }

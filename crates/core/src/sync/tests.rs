@@ -206,6 +206,13 @@ fn fail(pass: &mut SyncPass, source: usize, local_path: Option<&str>, last_modif
     pass.failed(vec![Failed { source, local_path, message: "no luck".to_owned() }]);
 }
 
+/// The path of a manifest whose folder has this fraction of one second.
+fn timed_path(time: u32) -> String {
+    format!(
+        "farm-1/queue-1/job-1/step-1/task-1/2026-11-22T11:00:00.{time}00000Z_sessionaction-a-{time}/0_output"
+    )
+}
+
 /// One running job with one session of three task runs.
 fn running_job() -> Service {
     let mut service = Service::default();
@@ -356,7 +363,38 @@ fn a_manifest_that_could_not_be_read_knows_later_what_was_written_since() {
     let pass = disk.begin(&service, "2026-11-22T12:01:00Z");
     let source = &pass.sources()[0];
     assert_eq!((source.only.clone(), source.session_action_id.as_str()), (None, "sessionaction-a-1"));
-    assert_eq!(source.newer.as_ref().unwrap()["/out/2"], 5_000);
+    let newer = source.newer.as_ref().unwrap();
+    let written = newer.iter().find(|written| written.local_paths.contains("/out/2")).unwrap();
+    assert_eq!(
+        (written.output_manifest_path.as_str(), written.last_modified),
+        (path("session-a", 3).as_str(), Some(5_000))
+    );
+}
+
+#[test]
+fn of_one_second_a_retry_leaves_alone_only_what_a_later_session_folder_wrote() {
+    for (failed, kept) in [(0, false), (1, true)] {
+        let mut service = running_job();
+        // The first task run comes again, and writes the folders before and after those of one second.
+        let folder = |time: u32| json!([{ "outputManifestPath": timed_path(time) }]);
+        service.actions.clear();
+        service.action("session-a", 1, "SUCCEEDED", Some(folder(1)));
+        service.action("session-a", 2, "SUCCEEDED", Some(folder(3)));
+        let mut disk = Disk::default();
+        let mut pass = disk.begin(&service, NOW);
+        fail(&mut pass, failed, Some("/out/a"), 1_000);
+        land(&mut pass, 1 - failed, "/out/b", 1_000);
+        let later = pass.save(true).sidecar.replace("12:00:00", "13:00:00");
+        disk.files = Some(SyncFiles { sidecar: later, ..pass.save(true) });
+
+        service.action("session-a", 3, "SUCCEEDED", Some(folder(2)));
+        service.job("job-1", 4, 1, None);
+        let mut pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+        land(&mut pass, 0, "/out/a", 1_000);
+        disk.files = Some(pass.save(true));
+        let pass = disk.begin(&service, "2026-11-22T13:01:00Z");
+        assert_eq!(!pass.sources().is_empty(), kept);
+    }
 }
 
 #[test]
