@@ -22,28 +22,28 @@ export function environment(): { region: string; endpoint: string } {
 }
 
 /**
- * The environment's credentials, where it holds some; otherwise the AWS SDK's default chain: profiles, SSO, web
- * identity, containers, instances.
+ * The environment's credentials, where it holds some and no profile is asked for; otherwise the AWS SDK's default
+ * chain: profiles, SSO, web identity, containers, instances.
  */
-export function defaultProvider(): () => Promise<Credentials> {
+export function defaultProvider(profile?: string): () => Promise<Credentials> {
   let chain: Promise<() => Promise<Credentials>> | undefined
   return async () => {
     const accessKeyId = variable('AWS_ACCESS_KEY_ID')
     const secretAccessKey = variable('AWS_SECRET_ACCESS_KEY')
-    if (accessKeyId && secretAccessKey) {
+    if (profile === undefined && accessKeyId && secretAccessKey) {
       return { accessKeyId, secretAccessKey, sessionToken: variable('AWS_SESSION_TOKEN') }
     }
-    chain ??= defaultChain()
+    chain ??= defaultChain(profile)
     return (await chain)()
   }
 }
 
-async function defaultChain(): Promise<() => Promise<Credentials>> {
+async function defaultChain(profile: string | undefined): Promise<() => Promise<Credentials>> {
   try {
     const { fromNodeProviderChain } = (await import(optionalPeer)) as {
-      fromNodeProviderChain: () => () => Promise<Credentials>
+      fromNodeProviderChain: (options: { profile?: string }) => () => Promise<Credentials>
     }
-    return fromNodeProviderChain()
+    return fromNodeProviderChain(profile === undefined ? {} : { profile })
   } catch (cause) {
     throw new AttachmentsError(
       'CREDENTIALS',

@@ -118,7 +118,7 @@ async function loadSdk(): Promise<Record<string, new (input: object) => unknown>
   } catch (cause) {
     throw new AttachmentsError(
       'INVALID_ARGUMENT',
-      `incremental sync asks Deadline Cloud with ${optionalPeer}, which is not installed; run ` +
+      `Deadline Cloud is asked with ${optionalPeer}, which is not installed; run ` +
         `\`npm install ${optionalPeer}\``,
       { package: optionalPeer },
       { cause },
