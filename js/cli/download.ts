@@ -1,0 +1,145 @@
+/** `rusty-attachments download` */
+
+import { stat } from 'node:fs/promises'
+
+import { DownloadOrchestrator } from '../index.js'
+import type { ConflictResolution, DownloadPlan, PlannedFile, TransferProgress } from '../types.js'
+import { DownloadInJson } from './download-in-json.js'
+import { DownloadInWords } from './download-in-words.js'
+import type { Interruption } from './interruption.js'
+import { CommandError, status } from './failure.js'
+import { type OutputOptions, Outputs, type Placeless } from './outputs.js'
+import { type Directories, localPath, nameOf } from './places.js'
+import { ask } from './questions.js'
+import { conflictResolution, formatOf } from './settings.js'
+import { clean, type Terminal } from './terminal.js'
+import { count } from './words.js'
+
+export type DownloadOptions = OutputOptions & { conflictResolution?: string; yes?: boolean }
+
+/** How many planned files are looked at at once. */
+const pageRows = 1000
+
+export async function download(
+  options: DownloadOptions,
+  terminal: Terminal,
+  { signal }: Interruption,
+): Promise<number> {
+  const format = formatOf(options.output)
+  // Once it is stopped, what was under way is given up, and would be counted as done.
+  const onProgress = (progress: TransferProgress) => {
+    if (!signal.aborted) report.progress(progress)
+  }
+  const report = format === 'json' ? new DownloadInJson(terminal) : new DownloadInWords(terminal)
+  try {
+    report.looking()
+    const outputs = await Outputs.find(options, signal)
+    const { configuration } = outputs.settings
+    const isYes = options.yes === true || configuration.autoAccept()
+    const canAsk = terminal.isInteractive && format === 'verbose' && !isYes
+    report.title(outputs)
+
+    let planned = await outputs.plan(onProgress)
+    const places = canAsk
+      ? await askForPlaces(planned.placeless, outputs, terminal, report, signal)
+      : placesUnasked(planned.placeless, outputs, isYes)
+    if (places.size > 0) {
+      outputs.place(places)
+      planned = await outputs.plan(onProgress)
+    }
+
+    const { plan } = planned
+    const decided = conflictResolution(options.conflictResolution ?? configuration.conflictResolution())
+    report.progressEnds()
+    const resolution = decided ?? (canAsk ? await askForConflicts(plan, signal) : 'createCopy')
+    const orchestrator = new DownloadOrchestrator({ s3: outputs.s3 })
+    const { failures, ...stats } = await orchestrator.download(plan, {
+      conflictResolution: resolution,
+      onProgress,
+      signal,
+    })
+    report.done({ plan, stats, failures, outputs })
+    const nothingHasAPlace = plan.fileCount === 0 && plan.unmappedCount > 0
+    return failures.length > 0 || nothingHasAPlace ? status.failed : status.done
+  } catch (thrown) {
+    report.stopped(thrown)
+    throw thrown
+  }
+}
+
+/** A folder here for roots of another kind of machine, unless storage profiles say what has a place and what not. */
+function suggested({ root }: Placeless, outputs: Outputs): string | undefined {
+  return outputs.localProfile === undefined ? localPath(nameOf(root)) : undefined
+}
+
+function placesUnasked(placeless: Placeless[], outputs: Outputs, isYes: boolean): Directories {
+  const places = placeless.flatMap((one) => {
+    const directory = suggested(one, outputs)
+    return directory === undefined ? [] : [[one.root.path, directory] as const]
+  })
+  if (places.length > 0 && !isYes) {
+    const [root, directory] = places[0]!
+    throw new CommandError(
+      `${clean(root)} is a path of another kind of machine; say where its files go with --to DIR or ` +
+        `--root '${clean(root)}=DIR', or take ${clean(directory)} with --yes`,
+    )
+  }
+  return new Map(places)
+}
+
+async function askForPlaces(
+  placeless: Placeless[],
+  outputs: Outputs,
+  terminal: Terminal,
+  report: DownloadInJson | DownloadInWords,
+  signal: AbortSignal,
+): Promise<Directories> {
+  report.progressEnds()
+  const places = new Map<string, string>()
+  for (const one of placeless) {
+    const { root, files } = one
+    const fallback = suggested(one, outputs)
+    terminal.note()
+    terminal.note(`${terminal.paintNote('bold', clean(root.path))} has no place on this machine.`)
+    const otherwise = fallback === undefined ? 'leave them out' : clean(fallback)
+    const question = `Where should its ${count(files, 'file')} go? [${otherwise}] `
+    const answer = await ask(question, (answer) => answer, signal)
+    const directory = answer === '' ? fallback : localPath(answer)
+    if (directory !== undefined) places.set(root.path, directory)
+  }
+  return places
+}
+
+/** Asks what to do with files that are there and differ, if there are any. */
+async function askForConflicts(plan: DownloadPlan, signal: AbortSignal): Promise<ConflictResolution> {
+  const { differing, first } = await conflicts(plan)
+  if (differing === 0) return 'createCopy'
+  const others = differing > 1 ? ` and ${count(differing - 1, 'other file')}` : ''
+  const are = differing > 1 ? 'are there already and differ' : 'is there already and differs'
+  const choices: Record<string, ConflictResolution> = { c: 'createCopy', o: 'overwrite', s: 'skip' }
+  return ask(
+    `\n${clean(first)}${others} ${are}.\n[c]opy beside, [o]verwrite, [s]kip? [c] `,
+    (answer) => choices[answer.toLowerCase().slice(0, 1) || 'c'],
+    signal,
+  )
+}
+
+async function conflicts(plan: DownloadPlan): Promise<{ differing: number; first: string }> {
+  let differing = 0
+  let first = ''
+  for (let offset = 0; offset < plan.fileCount; offset += pageRows) {
+    const files = plan.files(offset, pageRows)
+    const differs = await Promise.all(files.map(isThereAndDiffers))
+    differing += differs.filter(Boolean).length
+    first ||= files[differs.indexOf(true)]?.localPath ?? ''
+  }
+  return { differing, first }
+}
+
+/** By size and time: the time was set from a float of seconds, if the reference wrote it. */
+async function isThereAndDiffers({ localPath, size, mtime }: PlannedFile): Promise<boolean> {
+  const there = await stat(localPath, { bigint: true }).catch(() => undefined)
+  if (!there?.isFile()) return false
+  const microseconds = Number(there.mtimeNs / 1000n)
+  return Number(there.size) !== size || (mtime !== undefined && Math.abs(microseconds - mtime) > 1)
+}

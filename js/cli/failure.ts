@@ -1,0 +1,72 @@
+/** How a command ends badly: in words that a person can act on, and with which status. */
+
+import { AttachmentsError } from '../errors.js'
+import type { ErrorCode } from '../types.js'
+
+/** The statuses that the program ends with. */
+export const status = { done: 0, failed: 1, usage: 2, interrupted: 130, terminated: 143 } as const
+
+/** Something that a person can set right. */
+export class CommandError extends Error {
+  readonly status: number = status.failed
+}
+
+/** What was typed cannot be meant. */
+export class UsageError extends CommandError {
+  override readonly status = status.usage
+}
+
+/**
+ * One line for whatever was thrown, in the words of the command line rather than of the API.
+ *
+ * @param profile the AWS profile that was asked for
+ */
+export function explain(thrown: unknown, profile?: string): string {
+  if (!(thrown instanceof Error)) return String(thrown)
+  return (
+    (thrown instanceof AttachmentsError ? inOptions(thrown, profile) : undefined) ??
+    thrown.message.trim().replace(/\s*\n\s*/g, '; ')
+  )
+}
+
+/** Everything about it, for whoever looks for the cause. */
+export function inDetail(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown)
+  const { stack = thrown.message, cause } = thrown
+  const details = thrown instanceof AttachmentsError ? `\ndetails: ${JSON.stringify(thrown.details)}` : ''
+  return stack + details + (cause === undefined ? '' : `\ncaused by ${inDetail(cause)}`)
+}
+
+/** The code of one of the package's errors. */
+export function codeOf(thrown: unknown): ErrorCode | null {
+  return thrown instanceof AttachmentsError ? thrown.code : null
+}
+
+function inOptions(
+  { code, message, details }: AttachmentsError,
+  profile: string | undefined,
+): string | undefined {
+  const { operation, farmId, queueId, jobId, stepId, taskId, storageProfileId } = details as Record<
+    string,
+    string
+  >
+  if (/Region is missing/.test(message)) {
+    return 'no region is set; give --region, or set AWS_REGION or the region of your AWS profile'
+  }
+  if (code === 'CREDENTIALS' && /no credentials/.test(message)) {
+    const of = profile === undefined ? '' : ` for the profile ${profile}`
+    return `no AWS credentials were found${of}; sign in, or name a profile that has some with --profile`
+  }
+  if (code !== 'NOT_FOUND') return undefined
+  if (operation === undefined) return message.replace('farmId and queueId', '--farm-id and --queue-id')
+  const nothing: Record<string, string> = {
+    GetJob: `queue ${queueId} has no job ${jobId}; check --job-id, --queue-id and --farm-id`,
+    GetTask: `step ${stepId} of ${jobId} has no task ${taskId}; check --task-id and --step-id`,
+    GetStorageProfileForQueue:
+      `queue ${queueId} does not know the storage profile ${storageProfileId}; check --storage-profile-id, or ` +
+      'the one that `deadline config get settings.storage_profile_id` names',
+  }
+  return (
+    nothing[operation] ?? `farm ${farmId} has no queue ${queueId}; check --farm-id, --queue-id and --region`
+  )
+}

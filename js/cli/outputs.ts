@@ -1,0 +1,230 @@
+/** Which outputs of a queue's jobs are wanted, and the plan of where they go. */
+
+import { downloadJobOutputs, downloadMultipleJobs, joinPath } from '../index.js'
+import type {
+  DownloadPlan,
+  S3Settings,
+  StorageProfile,
+  TransferProgress,
+  TransferStatistics,
+  UnmappedPath,
+} from '../types.js'
+import { UsageError } from './failure.js'
+import {
+  directoriesBelow,
+  directoriesOf,
+  type Directories,
+  hostFormat,
+  mappingOf,
+  type Root,
+  rootsOf,
+  sideOf,
+} from './places.js'
+import { type Job, Queue } from './queue.js'
+import { type Format, missing, type QueueOptions, queueSettings, type QueueSettings } from './settings.js'
+
+/** What can be typed to say which outputs, and where to. */
+export type OutputOptions = QueueOptions & {
+  jobId?: string[]
+  stepId?: string
+  taskId?: string
+  sessionActionId?: string[]
+  include?: string[]
+  matchPathsBy: 'job' | 'local'
+  storageProfileId?: string
+  ignoreStorageProfiles?: boolean
+  root?: string[]
+  to?: string
+  output?: Format
+}
+
+/** A root of which no file has a place. */
+export type Placeless = { root: Root; files: number }
+
+/** A plan with what is known about it. */
+export type Planned = {
+  plan: DownloadPlan
+  /** What is there already counts as skipped. */
+  stats: TransferStatistics
+  placeless: Placeless[]
+}
+
+/** The outputs that somebody asked for. */
+export class Outputs {
+  readonly settings: QueueSettings
+  readonly jobs: Job[]
+  readonly roots: Root[]
+  readonly s3: S3Settings
+  /** This machine's storage profile, where it is used. */
+  readonly localProfile: StorageProfile | undefined
+  /** What should be known about the storage profiles. */
+  readonly warnings: string[]
+  readonly #options: OutputOptions
+  readonly #profiles: ReadonlyMap<string, StorageProfile>
+  readonly #sessionActionIds: string[]
+  readonly #signal: AbortSignal
+  #directories: Directories
+
+  private constructor(
+    options: OutputOptions,
+    settings: QueueSettings,
+    found: Found,
+    directories: Directories,
+    signal: AbortSignal,
+  ) {
+    this.#options = options
+    this.#profiles = found.profiles
+    this.#sessionActionIds = found.sessionActionIds
+    this.#directories = directories
+    this.#signal = signal
+    this.settings = settings
+    this.jobs = found.jobs
+    this.roots = rootsOf(found.jobs)
+    this.s3 = found.s3
+    this.localProfile = found.localProfile
+    this.warnings = found.warnings
+  }
+
+  /** Asks Deadline Cloud what the options name. */
+  static async find(options: OutputOptions, signal: AbortSignal): Promise<Outputs> {
+    const settings = queueSettings(options)
+    const jobIds = jobsOf(options, settings)
+    const queue = await Queue.connect(settings, signal)
+    const [jobs, s3, sessionActionIds] = await Promise.all([
+      Promise.all(jobIds.map((jobId) => queue.job(jobId))),
+      queue.bucket(),
+      sessionActionsOf(queue, jobIds[0]!, options),
+    ])
+    const profiles = await profilesOf(queue, jobs, options, settings)
+    const roots = rootsOf(jobs)
+    const below = options.to === undefined ? [] : directoriesBelow(options.to, roots)
+    const directories = new Map([...below, ...directoriesOf(options.root ?? [], roots)])
+    return new Outputs(options, settings, { jobs, s3, sessionActionIds, ...profiles }, directories, signal)
+  }
+
+  /** Puts the files of some roots below local directories. */
+  place(directories: Directories): void {
+    this.#directories = new Map([...this.#directories, ...directories])
+  }
+
+  /** Lists and reads the manifests, and looks what is there already. Writes nothing. */
+  async plan(onProgress: (progress: TransferProgress) => void): Promise<Planned> {
+    const { farmId, queueId } = this.settings
+    const { include, matchPathsBy, stepId, taskId } = this.#options
+    const { jobProfiles, localProfile } = mappingOf(this.jobs, {
+      directories: this.#directories,
+      profiles: this.#profiles,
+      localProfile: this.localProfile,
+    })
+    const common = {
+      s3: this.s3,
+      farmId,
+      queueId,
+      include,
+      matchPathsBy,
+      localStorageProfile: localProfile,
+      dryRun: true,
+      onProgress,
+      signal: this.#signal,
+    }
+    const [job] = this.jobs
+    const sessionActionIds = this.#sessionActionIds.length > 0 ? this.#sessionActionIds : undefined
+    const { plan, stats } =
+      this.jobs.length === 1
+        ? await downloadJobOutputs({
+            ...common,
+            jobId: job!.jobId,
+            stepId,
+            taskId,
+            sessionActionIds,
+            jobStorageProfile: jobProfiles[0],
+          })
+        : await downloadMultipleJobs({
+            ...common,
+            jobs: this.jobs.map((job) => ({ jobId: job.jobId, storageProfileId: sideOf(job) })),
+            storageProfiles: jobProfiles,
+          })
+    return { plan, stats, placeless: placeless(plan, this.roots) }
+  }
+}
+
+/** What Deadline Cloud answers. */
+type Found = {
+  jobs: Job[]
+  s3: S3Settings
+  sessionActionIds: string[]
+  profiles: ReadonlyMap<string, StorageProfile>
+  localProfile: StorageProfile | undefined
+  warnings: string[]
+}
+
+function jobsOf(
+  { jobId = [], stepId, taskId, sessionActionId = [], profile }: OutputOptions,
+  settings: QueueSettings,
+) {
+  const { configuration, farmId, queueId } = settings
+  if (taskId !== undefined && stepId === undefined) {
+    throw new UsageError('--task-id needs --step-id: a task is known within its step')
+  }
+  if (jobId.length > 1 && (stepId !== undefined || sessionActionId.length > 0)) {
+    throw new UsageError('--step-id, --task-id and --session-action-id go with a single --job-id')
+  }
+  if (jobId.length > 0) return [...new Set(jobId)]
+  const configured = configuration.jobId(farmId, queueId, profile)
+  return [configured ?? missing('job', '--job-id', 'defaults.job_id')]
+}
+
+/** Of a task, what its latest session action wrote. */
+async function sessionActionsOf(
+  queue: Queue,
+  jobId: string,
+  { stepId, taskId, sessionActionId = [] }: OutputOptions,
+): Promise<string[]> {
+  if (taskId === undefined || sessionActionId.length > 0) return sessionActionId
+  const { latestSessionActionId } = await queue.task(jobId, stepId!, taskId)
+  return latestSessionActionId === undefined ? [] : [latestSessionActionId]
+}
+
+/** The storage profiles on both sides, as far as both sides have one. */
+async function profilesOf(
+  queue: Queue,
+  jobs: Job[],
+  options: OutputOptions,
+  { storageProfileId: configured }: QueueSettings,
+): Promise<Pick<Found, 'profiles' | 'localProfile' | 'warnings'>> {
+  const localId = options.storageProfileId ?? configured
+  const none = { profiles: new Map<string, StorageProfile>(), localProfile: undefined }
+  if (options.ignoreStorageProfiles || options.to !== undefined) return { ...none, warnings: [] }
+  const ids = new Set(jobs.flatMap(({ storageProfileId }) => storageProfileId ?? []))
+  if (localId === undefined) {
+    const warning =
+      'the job was submitted with a storage profile, and none is configured for this machine, so its paths stay as ' +
+      'they are; name one with --storage-profile-id, or once with `deadline config set settings.storage_profile_id`'
+    return { ...none, warnings: ids.size > 0 ? [warning] : [] }
+  }
+  const warnings = jobs
+    .filter(({ storageProfileId }) => storageProfileId === undefined)
+    .map(({ name }) => `${name} was submitted without a storage profile, so its paths stay as they are`)
+  const profiles = await Promise.all([localId, ...ids].map((id) => queue.storageProfile(id)))
+  return {
+    profiles: new Map(profiles.map((profile) => [profile.storageProfileId!, profile])),
+    localProfile: profiles[0],
+    warnings,
+  }
+}
+
+/** The roots whose files all lack a place, for want of a rule. */
+function placeless(plan: DownloadPlan, roots: Root[]): Placeless[] {
+  if (plan.unmappedCount === 0) return []
+  const unmapped = plan.unmapped().filter(({ reason }) => reason.code === 'NO_RULE_MATCHED')
+  const isOf = (root: Root) => (file: UnmappedPath) =>
+    joinPath(root.path, file.manifestPath, root.format) === file.absoluteSourcePath
+  return roots
+    .map((root) => ({ root, files: unmapped.filter(isOf(root)).length }))
+    .filter(({ files }) => files > 0)
+}
+
+/** Whether a path of this root can be used on this machine. */
+export function isForeign({ format }: Root): boolean {
+  return format !== hostFormat
+}

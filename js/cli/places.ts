@@ -1,0 +1,142 @@
+/** Where the asset roots of jobs go on this machine: by storage profiles, as they are, or where a person says. */
+
+import { isAbsolute, join, resolve } from 'node:path'
+
+import type { PathFormat, StorageProfile } from '../types.js'
+import { expandHome } from './configuration.js'
+import { UsageError } from './failure.js'
+import type { Job } from './queue.js'
+
+/** The path format of this machine. */
+export const hostFormat: PathFormat = process.platform === 'win32' ? 'windows' : 'posix'
+
+const hostFamily =
+  process.platform === 'win32' ? 'WINDOWS' : process.platform === 'darwin' ? 'MACOS' : 'LINUX'
+const family = (format: PathFormat) => (format === 'windows' ? 'WINDOWS' : 'LINUX')
+
+/** An asset root of one or more jobs. */
+export type Root = { path: string; format: PathFormat }
+
+/** The roots of some jobs, each once. */
+export function rootsOf(jobs: Job[]): Root[] {
+  const roots = jobs.flatMap(({ attachments }) => attachments?.manifests ?? [])
+  return [...new Map(roots.map(({ rootPath, rootPathFormat }) => [rootPath, rootPathFormat]))].map(
+    ([path, format]) => ({ path, format }),
+  )
+}
+
+/** Local directories by asset root. */
+export type Directories = ReadonlyMap<string, string>
+
+/** What `--root OLD=NEW` says. */
+export function directoriesOf(arguments_: string[], roots: Root[]): Directories {
+  return new Map(arguments_.map((argument) => directoryOf(argument, roots)))
+}
+
+function directoryOf(argument: string, roots: Root[]): [root: string, directory: string] {
+  if (!/.=./.test(argument)) throw new UsageError(`--root takes OLD=NEW; ${argument} is not of that form`)
+  // Both sides may hold a `=`.
+  const root = roots.find(({ path, format }) =>
+    isSame(argument.slice(0, path.length + 1), `${path}=`, format),
+  )
+  if (root) return [root.path, localPath(argument.slice(root.path.length + 1))]
+  const known = roots.map(({ path }) => path).join(', ') || 'none'
+  throw new UsageError(`--root ${argument} names no asset root of what is downloaded; they are: ${known}`)
+}
+
+function isSame(one: string, other: string, format: PathFormat): boolean {
+  return format === 'windows'
+    ? one.toLowerCase().replaceAll('/', '\\') === other.toLowerCase().replaceAll('/', '\\')
+    : one === other
+}
+
+/** What `--to DIR` says: a single root's files go straight there, each of several into a folder of its name. */
+export function directoriesBelow(directory: string, roots: Root[]): Directories {
+  const below = localPath(directory)
+  if (roots.length === 1) return new Map([[roots[0]!.path, below]])
+  const taken = new Set<string>()
+  return new Map(
+    roots.map((root) => {
+      const name = nameOf(root)
+      let free = name
+      // Where names differ by case alone, one folder may be the other.
+      for (let n = 2; taken.has(free.toLowerCase()); n++) free = `${name} (${n})`
+      taken.add(free.toLowerCase())
+      return [root.path, join(below, free)]
+    }),
+  )
+}
+
+/** A name for a folder that takes the place of a root. */
+export function nameOf({ path, format }: Root): string {
+  const parts = path.split(format === 'windows' ? /[\\/]/ : '/')
+  const name = parts.filter((part) => !['', '.', '..'].includes(part)).at(-1) ?? ''
+  return name.replace(/[<>:"/\\|?*]/g, '') || 'output'
+}
+
+/** A path that was typed: relative ones are meant from here, `~` is home. */
+export function localPath(typed: string): string {
+  const path = expandHome(typed)
+  return isAbsolute(path) ? path : resolve(path)
+}
+
+/** The two sides that a job's paths are mapped between. */
+export type Mapping = { jobProfiles: StorageProfile[]; localProfile: StorageProfile }
+
+/** What {@link mappingOf} is told besides the jobs. */
+export type MappingOptions = {
+  directories: Directories
+  /** The profiles that jobs were submitted with, by id; none where storage profiles are not used. */
+  profiles: ReadonlyMap<string, StorageProfile>
+  /** This machine's, where storage profiles are used. */
+  localProfile: StorageProfile | undefined
+}
+
+/** The id under which a job's side of the mapping goes. */
+export const sideOf = (job: Job) => `job ${job.jobId}`
+
+/**
+ * Every root becomes a location that both sides have under the same name, beside the locations that their storage
+ * profiles share. So one mechanism answers for profiles, `--root` and `--to`, for one job and for several.
+ */
+export function mappingOf(jobs: Job[], { directories, profiles, localProfile }: MappingOptions): Mapping {
+  const roots = rootsOf(jobs)
+  const name = (root: string) => `asset root ${root}`
+  const location = (name: string, path: string) => ({ name, path, type: 'LOCAL' as const })
+  const shared = roots.every(({ path }) => directories.has(path))
+    ? []
+    : (localProfile?.fileSystemLocations ?? [])
+  const local = [...shared, ...[...directories].map(([root, directory]) => location(name(root), directory))]
+  const jobProfiles = jobs.map((job) => {
+    const profile = profiles.get(job.storageProfileId ?? '')
+    const isMapped = localProfile !== undefined && profile !== undefined
+    const staysAsItIs = !isMapped || profile.storageProfileId === localProfile.storageProfileId
+    const own = rootsOf([job])
+    const placed = own.filter(
+      ({ path, format }) => directories.has(path) || (staysAsItIs && format === hostFormat),
+    )
+    for (const { path } of placed) {
+      if (!directories.has(path) && !local.some((known) => known.name === name(path))) {
+        local.push(location(name(path), path))
+      }
+    }
+    return {
+      storageProfileId: sideOf(job),
+      displayName: profile?.displayName ?? job.name,
+      osFamily: profile?.osFamily ?? family(own[0]?.format ?? hostFormat),
+      fileSystemLocations: [
+        ...(isMapped ? (profile.fileSystemLocations ?? []) : []),
+        ...placed.map(({ path }) => location(name(path), path)),
+      ],
+    }
+  })
+  return {
+    jobProfiles,
+    localProfile: {
+      storageProfileId: 'this machine',
+      displayName: localProfile?.displayName ?? 'this machine',
+      osFamily: localProfile?.osFamily ?? hostFamily,
+      fileSystemLocations: local,
+    },
+  }
+}

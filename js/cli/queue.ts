@@ -1,0 +1,68 @@
+/** What the commands ask Deadline Cloud about one queue. */
+
+import { queueBucket } from '../sync/queue-bucket.js'
+import { DeadlineService } from '../sync/service.js'
+import type { PathFormat, S3Settings, StorageProfile } from '../types.js'
+import type { QueueSettings } from './settings.js'
+
+/** A job, as far as it is used. */
+export type Job = {
+  jobId: string
+  name: string
+  storageProfileId?: string
+  attachments?: { manifests: { rootPath: string; rootPathFormat: PathFormat }[] }
+}
+
+/** A task, as far as it is used. */
+export type Task = { latestSessionActionId?: string }
+
+export class Queue {
+  readonly farmId: string
+  readonly queueId: string
+  readonly #service: DeadlineService
+  readonly #signal: AbortSignal
+
+  private constructor(
+    ids: { farmId: string; queueId: string },
+    service: DeadlineService,
+    signal: AbortSignal,
+  ) {
+    this.farmId = ids.farmId
+    this.queueId = ids.queueId
+    this.#service = service
+    this.#signal = signal
+  }
+
+  static async connect(
+    { farmId, queueId, profile, region }: Pick<QueueSettings, 'farmId' | 'queueId' | 'profile' | 'region'>,
+    signal: AbortSignal,
+  ): Promise<Queue> {
+    const service = await DeadlineService.connect({
+      ...(profile !== undefined && { profile }),
+      ...(region !== undefined && { region }),
+    })
+    return new Queue({ farmId, queueId }, service, signal)
+  }
+
+  job(jobId: string): Promise<Job> {
+    return this.#ask('GetJob', { jobId })
+  }
+
+  task(jobId: string, stepId: string, taskId: string): Promise<Task> {
+    return this.#ask('GetTask', { jobId, stepId, taskId })
+  }
+
+  storageProfile(storageProfileId: string): Promise<StorageProfile> {
+    return this.#ask('GetStorageProfileForQueue', { storageProfileId })
+  }
+
+  /** The bucket, read with the queue's role. */
+  bucket(): Promise<S3Settings> {
+    return queueBucket(this.#service, this, {}, this.#signal)
+  }
+
+  async #ask<T>(operation: string, input: object): Promise<T> {
+    const { farmId, queueId } = this
+    return JSON.parse(await this.#service.ask(operation, { farmId, queueId, ...input }, this.#signal)) as T
+  }
+}
