@@ -1,0 +1,314 @@
+// `rusty-attachments download`, as a person at a terminal meets it, and as a script does.
+
+import assert from 'node:assert/strict'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+
+import { DownloadOrchestrator, parseOutputManifestKey } from 'rusty-attachments'
+
+import { configure, run, runInTerminal, startStudio } from './command-line.mjs'
+import { job, operations, session, task, tree } from './queue.mjs'
+import { s3Of } from './support.mjs'
+
+const wholeTree = {
+  'Lighthouse/beauty/0001.exr': 'one',
+  'Lighthouse/beauty/0002.exr': 'two',
+  'Lighthouse/notes.txt': 'three',
+}
+const files = { 'beauty/0001.exr': 'one', 'beauty/0002.exr': 'two', 'notes.txt': 'three' }
+
+/** A studio with one job of three files. */
+async function lighthouse(test, more) {
+  const studio = await startStudio(test)
+  const names = await studio.farm.happen(
+    job('Lighthouse', more),
+    session('Lighthouse'),
+    task('Lighthouse', 0, files),
+  )
+  const { jobId, steps } = names.jobs.Lighthouse
+  await configure(studio.home, studio.farm, { storageProfileId: studio.storageProfiles.here, jobId })
+  const at = { env: studio.env, cwd: studio.home }
+  return { ...studio, jobId, stepId: steps.render, at }
+}
+
+/** The same, where nobody says how paths are mapped. */
+const withoutProfile = { storageProfile: undefined }
+
+describe('for a person', () => {
+  test('who has set up the deadline CLI there is nothing more to type', async (t) => {
+    const { projects, at, jobId } = await lighthouse(t)
+    const first = await runInTerminal(['download'], at).ended
+    assert.equal(first.code, 0, first.screen)
+    assert.match(first.screen, new RegExp(`^Lighthouse {2}${jobId}\n`))
+    assert.match(first.screen, /Downloaded 3 files, 11 B, in .* s\.\n {2}\S+projects\/Lighthouse {2}3 files/)
+    assert.deepEqual(tree(projects), wholeTree)
+
+    const second = await runInTerminal(['download'], at).ended
+    assert.match(second.screen, /Nothing to fetch: 3 files \(11 B\) here already/)
+  })
+
+  test('there is a bar with files, bytes, rate and time left, in a line of its own', async (t) => {
+    const { farm, at } = await lighthouse(t)
+    await farm.setRules({ requests: { keyContains: '/Data/' }, effect: { delay: { milliseconds: 600 } } })
+    const session = runInTerminal(['download'], { ...at, columns: 90 })
+    await session.see(/[█▏▎▍▌▋▊▉░]{10,} {2}0\/3 files {2}0 B of 11 B {2}0 B\/s/)
+    const { screen, raw } = await session.ended
+    assert.match(raw, /3\/3 files {2}11 B of 11 B/)
+    assert.doesNotMatch(screen, /[█░]/, 'what is left says it all')
+    for (const line of raw.split(/\r|\n/)) assert.ok(plainLength(line) < 90, line)
+  })
+
+  test('colours are shown, and with NO_COLOR none', async (t) => {
+    const { at } = await lighthouse(t)
+    const colour = new RegExp('\u001b\\[3\\dm')
+    assert.match((await runInTerminal(['download'], at).ended).raw, colour)
+    const { raw } = await runInTerminal(['download'], { ...at, env: { ...at.env, NO_COLOR: '1' } }).ended
+    assert.doesNotMatch(raw, colour)
+  })
+
+  test('files that differ are asked about, and the answer is followed', async (t) => {
+    const { projects, at } = await lighthouse(t)
+    const note = join(projects, 'Lighthouse/notes.txt')
+    await mkdir(join(projects, 'Lighthouse'), { recursive: true })
+    await writeFile(note, 'mine')
+    const asked =
+      /notes\.txt is there already and differs\.\r\n\[c\]opy beside, \[o\]verwrite, \[s\]kip\? \[c\] $/
+
+    const skip = runInTerminal(['download'], at)
+    await skip.see(asked)
+    skip.type('what?\r')
+    await skip.see(asked)
+    skip.type('s\r')
+    assert.equal((await skip.ended).code, 0)
+    assert.equal(tree(projects)['Lighthouse/notes.txt'], 'mine')
+
+    const copy = runInTerminal(['download'], at)
+    await copy.see(asked)
+    copy.type('\r')
+    await copy.ended
+    const { 'Lighthouse/notes.txt': mine, 'Lighthouse/notes (1).txt': theirs } = tree(projects)
+    assert.deepEqual([mine, theirs], ['mine', 'three'])
+
+    const overwrite = runInTerminal(['download'], at)
+    await overwrite.see(asked)
+    overwrite.type('o\r')
+    await overwrite.ended
+    assert.equal(tree(projects)['Lighthouse/notes.txt'], 'three')
+  })
+
+  test('nothing is asked where --yes, an option or the configuration has answered', async (t) => {
+    const { farm, home, projects, at, storageProfiles, jobId } = await lighthouse(t)
+    await mkdir(join(projects, 'Lighthouse'), { recursive: true })
+    const differs = () => writeFile(join(projects, 'Lighthouse/notes.txt'), 'mine')
+    const notes = () => tree(projects)['Lighthouse/notes.txt']
+    await differs()
+    await runInTerminal(['download', '--conflict-resolution', 'SKIP'], at).ended
+    assert.equal(notes(), 'mine')
+    await runInTerminal(['download', '--yes'], at).ended
+    assert.equal(tree(projects)['Lighthouse/notes (1).txt'], 'three')
+    const settings = 'conflict_resolution = OVERWRITE'
+    await configure(home, farm, { storageProfileId: storageProfiles.here, jobId, settings })
+    await runInTerminal(['download'], at).ended
+    assert.equal(notes(), 'three')
+  })
+
+  test('a root of another kind of machine is asked about, and goes where the answer says', async (t) => {
+    const { home, at } = await lighthouse(t, withoutProfile)
+    const session = runInTerminal(['download', '--ignore-storage-profiles'], at)
+    await session.see(/P:\\Projects\\Lighthouse has no place on this machine/)
+    await session.see(/Where should its 3 files go\? \[.*Lighthouse\] $/)
+    session.type('here\r')
+    const { code, screen } = await session.ended
+    assert.equal(code, 0, screen)
+    assert.deepEqual(tree(join(home, 'here')), files)
+  })
+
+  test('a root that the storage profiles do not map may be left out or given a place', async (t) => {
+    const { home, at } = await lighthouse(t, { storageProfile: 'stranger' })
+    const question = /Where should its 3 files go\? \[leave them out\] $/
+    const leave = runInTerminal(['download'], at)
+    await leave.see(question)
+    leave.type('\r')
+    const left = await leave.ended
+    assert.equal(left.code, 1)
+    assert.match(
+      left.screen,
+      /3 files have no place on this machine:\n {2}P:\\Projects\\Lighthouse\\beauty\\0001\.exr/,
+    )
+    assert.match(left.screen, /--root 'OLD=NEW'/)
+    const place = runInTerminal(['download'], at)
+    await place.see(question)
+    place.type('~/there\r')
+    assert.equal((await place.ended).code, 0)
+    assert.deepEqual(tree(join(home, 'there')), files)
+  })
+
+  test('Ctrl-C stops cleanly, says how far it came and ends with 130; the next run goes on', async (t) => {
+    const { farm, projects, at } = await lighthouse(t)
+    await farm.setRules({
+      requests: { keyContains: '/Data/' },
+      often: { first: 2 },
+      effect: { delay: { milliseconds: 60_000 } },
+    })
+    const session = runInTerminal(['download'], at)
+    await session.see(/1\/3 files/)
+    session.type('\x03')
+    const { code, screen } = await session.ended
+    assert.equal(code, 130, screen)
+    assert.match(screen, /Stopped after 1 of 3 files.* goes on from there\.\n$/)
+    assert.doesNotMatch(screen, /error/)
+    assert.equal(Object.keys(tree(projects)).length, 1, 'what was whole stays, and nothing else')
+    await farm.setRules()
+    assert.equal((await runInTerminal(['download'], at).ended).code, 0)
+    assert.deepEqual(tree(projects), wholeTree)
+  })
+
+  test('Ctrl-C at a question ends with 130, Ctrl-D is no answer', async (t) => {
+    const { home, at } = await lighthouse(t, withoutProfile)
+    for (const [key, expected] of [
+      ['\x03', 130],
+      ['\x04', 1],
+    ]) {
+      const session = runInTerminal(['download', '--ignore-storage-profiles'], at)
+      await session.see(/Where should/)
+      session.type(key)
+      assert.equal((await session.ended).code, expected)
+    }
+    assert.deepEqual(tree(join(home, 'Lighthouse')), {})
+  })
+
+  test('a file that fails is named with its reason, the rest lands, and the status is 1', async (t) => {
+    const { farm, projects, at } = await lighthouse(t)
+    await farm.happen({ event: 'damage', job: 'Lighthouse', path: 'notes.txt', how: 'wrongBytes' })
+    const { code, screen } = await runInTerminal(['download'], at).ended
+    assert.equal(code, 1)
+    assert.match(screen, /Downloaded 2 files/)
+    assert.match(screen, /error: 1 file could not be downloaded:\n {2}\S+notes\.txt {2}HASH_MISMATCH\n {4}\S/)
+    assert.equal(Object.keys(tree(projects)).length, 2)
+  })
+
+  test('names from elsewhere do not drive the terminal', async (t) => {
+    const { farm, at } = await lighthouse(t)
+    const name = 'a\u001b]0;gotcha\u0007.txt'
+    await farm.happen({ event: 'requeue', job: 'Lighthouse' }, task('Lighthouse', 0, { [name]: 'x' }))
+    const { raw } = await runInTerminal(['plan', '--output', 'verbose'], at).ended
+    assert.ok(!raw.includes('\u001b]0'))
+    assert.match(raw, /a\\x1b\]0;gotcha\\x07\.txt/)
+  })
+})
+
+describe('for a script', () => {
+  test('every line is JSON, with the message types of the reference', async (t) => {
+    const { at, jobId } = await lighthouse(t)
+    const { code, stderr, lines } = await run(['download'], at)
+    assert.deepEqual([code, stderr], [0, ''])
+    const [title, ...rest] = lines()
+    assert.deepEqual(title, { messageType: 'title', value: 'Lighthouse', jobIds: [jobId] })
+    const summary = rest.pop()
+    assert.equal(summary.messageType, 'summary')
+    assert.equal(summary.value, 'Downloaded 3 files')
+    assert.deepEqual([summary.fileCount, summary.unmappedCount, summary.failureCount], [3, 0, 0])
+    assert.ok(rest.length > 0)
+    for (const { messageType, value } of rest) {
+      assert.equal(messageType, 'progress')
+      assert.match(value, /^\d+$/)
+    }
+  })
+
+  test('plain words can be had, without what only a terminal understands', async (t) => {
+    const { at } = await lighthouse(t)
+    const { stdout, stderr } = await run(['download', '--output', 'VERBOSE'], at)
+    assert.match(stdout, /^Lighthouse {2}job-\S+\n.*\nDownloaded 3 files/)
+    assert.ok(!(stdout + stderr).includes('\u001b'))
+  })
+
+  test('nobody is asked: a root without a place is an error that says what to type, or goes where --yes puts it', async (t) => {
+    const { home, at } = await lighthouse(t, withoutProfile)
+    const refused = await run(['download', '--ignore-storage-profiles'], at)
+    assert.equal(refused.code, 1)
+    assert.match(
+      refused.stderr,
+      /^error: P:\\Projects\\Lighthouse is a path .* --to DIR or --root 'P:.*=DIR'.* --yes\n$/,
+    )
+    assert.equal(refused.lines().at(-1).messageType, 'error')
+    assert.equal((await run(['download', '--ignore-storage-profiles', '--yes'], at)).code, 0)
+    assert.deepEqual(tree(join(home, 'Lighthouse')), files)
+  })
+
+  test('--to and --root say where roots go, whatever the storage profiles say', async (t) => {
+    const { home, at } = await lighthouse(t)
+    assert.equal((await run(['download', '--to', 'a'], at)).code, 0)
+    const spelled = `p:/projects/LIGHTHOUSE=${join(home, 'b=c')}`
+    assert.equal((await run(['download', '--root', spelled], at)).code, 0)
+    assert.deepEqual([tree(join(home, 'a')), tree(join(home, 'b=c'))], [files, files])
+    const mistyped = await run(['download', '--root', 'P:\\Project=x'], at)
+    assert.equal(mistyped.code, 2)
+    assert.match(mistyped.stderr, /names no asset root.*they are: P:\\Projects\\Lighthouse/)
+  })
+
+  test('several jobs are downloaded as one, each of several roots into a folder of its own below --to', async (t) => {
+    const { farm, home, projects, at, jobId } = await lighthouse(t)
+    const names = await farm.happen(
+      job('Harbour'),
+      session('Harbour'),
+      task('Harbour', 0, { 'boat.png': 'b' }),
+    )
+    const both = ['download', '--job-id', jobId, '--job-id', names.jobs.Harbour.jobId]
+    assert.equal((await run(both, at)).code, 0)
+    const expected = { 'Harbour/boat.png': 'b', ...wholeTree }
+    assert.deepEqual(tree(projects), expected)
+    assert.equal((await run([...both, '--to', 'x'], at)).code, 0)
+    assert.deepEqual(tree(join(home, 'x')), expected)
+  })
+
+  test('a step, a task by its latest session action, a session action, and patterns narrow it', async (t) => {
+    const { farm, home, at, stepId, jobId } = await lighthouse(t, { steps: [{ name: 'render', tasks: 2 }] })
+    await farm.happen(
+      task('Lighthouse', 1, { 'beauty/0003.exr': 'early try' }),
+      { event: 'requeue', job: 'Lighthouse', tasks: [1] },
+      task('Lighthouse', 1, { 'beauty/0003.exr': 'final' }),
+    )
+    const { rootPrefix, farmId, queueId } = farm
+    const keys = await new DownloadOrchestrator({ s3: s3Of(farm) }).discoverOutputManifestKeys(
+      { rootPrefix, farmId, queueId },
+      { scope: { jobId }, selectLatestPerTask: false },
+    )
+    const [, early, final] = keys
+      .map((key) => parseOutputManifestKey(key, rootPrefix))
+      .sort((a, b) => (a.timestamp < b.timestamp ? -1 : 1))
+    const download = async (name, ...parameters) => {
+      const { code, stderr } = await run(['download', '--to', name, ...parameters], at)
+      assert.equal(code, 0, stderr)
+      return tree(join(home, name))
+    }
+    const all = { ...files, 'beauty/0003.exr': 'final' }
+    assert.deepEqual(await download('step', '--step-id', stepId), all)
+    const ofTask = ['--step-id', stepId, '--task-id', final.taskId]
+    await farm.forgetRequests()
+    assert.deepEqual(await download('task', ...ofTask), { 'beauty/0003.exr': 'final' })
+    assert.equal((await operations(farm)).GetTask, 1)
+    assert.deepEqual(await download('action', '--session-action-id', early.sessionActionId), {
+      'beauty/0003.exr': 'early try',
+    })
+    assert.deepEqual(Object.keys(await download('some', '-i', '*.txt', '--include', '*0003*')), [
+      'beauty/0003.exr',
+      'notes.txt',
+    ])
+    const ofJob = ['--include', 'P:/Projects/Lighthouse/beauty/', '--match-paths-by', 'JOB']
+    assert.equal(Object.keys(await download('job', ...ofJob)).length, 3)
+  })
+
+  test('bucket and manifests are read with the role of the queue', async (t) => {
+    const { farm, at } = await lighthouse(t)
+    await farm.happen({ event: 'settings', bucketNeedsRole: true })
+    const { code, stderr } = await run(['download'], at)
+    assert.equal(code, 0, stderr)
+    assert.ok((await operations(farm)).AssumeQueueRoleForUser > 0)
+  })
+})
+
+/** How many columns a line takes. */
+function plainLength(line) {
+  return line.replace(new RegExp('\u001b\\[[0-9;]*[A-Za-z]', 'g'), '').length
+}

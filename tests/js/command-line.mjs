@@ -1,0 +1,142 @@
+// What the tests of the command line share: the program as a person and as another program run it.
+
+import { execFile } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+
+import pty from '@lydell/node-pty'
+
+import { startQueue } from './queue.mjs'
+import { root } from './support.mjs'
+
+const program = join(root, 'dist/cli/main.js')
+
+/** A queue as `startQueue` gives it, and what a person has set up to work with it. */
+export async function startStudio(test, settings) {
+  const queue = await startQueue(test, settings)
+  const home = dirname(queue.projects)
+  const { farm, storageProfiles } = queue
+  await configure(home, farm, { storageProfileId: storageProfiles.here })
+  return { ...queue, home, env: environment(home, farm) }
+}
+
+/** The environment of a person who works with the farm, and nothing of ours. */
+export function environment(home, { endpoint, region, credentials }) {
+  return {
+    PATH: process.env.PATH,
+    HOME: home,
+    TERM: 'xterm-256color',
+    AWS_ENDPOINT_URL_S3: endpoint,
+    AWS_ENDPOINT_URL_DEADLINE: endpoint,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_EC2_METADATA_DISABLED: 'true',
+  }
+}
+
+/** Writes the configuration of the deadline CLI as it writes it itself. */
+export async function configure(home, { farmId, queueId }, { storageProfileId, jobId, settings = '' } = {}) {
+  const sections = [
+    ['defaults', `aws_profile_name = (default)`],
+    ['settings', settings],
+    ['profile-(default) defaults', `farm_id = ${farmId}`],
+    [`profile-(default) ${farmId} defaults`, `queue_id = ${queueId}`],
+    [
+      `profile-(default) ${farmId} settings`,
+      storageProfileId ? `storage_profile_id = ${storageProfileId}` : '',
+    ],
+    [`profile-(default) ${farmId} ${queueId} defaults`, jobId ? `job_id = ${jobId}` : ''],
+  ]
+  await mkdir(join(home, '.deadline'), { recursive: true })
+  await writeFile(
+    join(home, '.deadline/config'),
+    sections.map(([section, lines]) => `[${section}]\n${lines}\n`).join('\n'),
+  )
+}
+
+/** Runs the program with its output piped. */
+export function run(parameters, { env, cwd, input = '' } = {}) {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [program, ...parameters],
+      { env, cwd },
+      (error, stdout, stderr) => {
+        resolve({ code: child.exitCode, stdout, stderr, lines: () => jsonLines(stdout) })
+      },
+    )
+    child.stdin.end(input)
+  })
+}
+
+/** Lines of JSON, each as a value. */
+export function jsonLines(text) {
+  return text
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line))
+}
+
+/** Runs the program in a terminal of its own. */
+export function runInTerminal(parameters, { env, cwd, columns = 120 } = {}) {
+  const terminal = pty.spawn(process.execPath, [program, ...parameters], {
+    env,
+    cwd,
+    cols: columns,
+    rows: 50,
+  })
+  const session = { raw: '', code: undefined }
+  const waiting = new Set()
+  const changed = () => waiting.forEach((look) => look())
+  terminal.onData((data) => {
+    session.raw += data
+    changed()
+  })
+  const ended = new Promise((resolve) => {
+    terminal.onExit(({ exitCode }) => {
+      session.code = exitCode
+      changed()
+      resolve({ code: exitCode, screen: screenOf(session.raw), raw: session.raw })
+    })
+  })
+  return {
+    ended,
+    /** Waits until something stands there that was not there before the last call. */
+    see(pattern) {
+      const from = session.seen ?? 0
+      return new Promise((resolve, reject) => {
+        const look = () => {
+          const found = pattern.exec(plain(session.raw.slice(from)))
+          if (!found && session.code === undefined) return
+          waiting.delete(look)
+          session.seen = session.raw.length
+          if (found) resolve(found)
+          else
+            reject(
+              new Error(`ended with ${session.code} and never showed ${pattern}:\n${screenOf(session.raw)}`),
+            )
+        }
+        waiting.add(look)
+        look()
+      })
+    },
+    /** Types, as a person does: Enter is `\r`, Ctrl-C `\x03`. */
+    type: (text) => terminal.write(text),
+    screen: () => screenOf(session.raw),
+  }
+}
+
+const escape = '\u001b'
+const styles = new RegExp(`${escape}\\[[0-9;?]*[a-zA-Z]`, 'g')
+
+const plain = (raw) => raw.replace(styles, '')
+
+/** What stands on the screen at the end: lines that were replaced are gone. */
+export function screenOf(raw) {
+  return raw
+    .replaceAll('\r\n', '\n')
+    .split('\n')
+    .map((line) => plain(line.split(`\r${escape}[2K`).at(-1)).replaceAll('\r', ''))
+    .join('\n')
+}
