@@ -2,6 +2,7 @@
 
 import { AttachmentsError } from '../errors.js'
 import type { Credentials, DeadlineClient, ErrorCode } from '../types.js'
+import { httpsAgent } from './https-agent.js'
 
 const optionalPeer = '@aws-sdk/client-deadline'
 
@@ -62,7 +63,14 @@ export class DeadlineService {
     // The SDK reads the variables itself, but would put `scheduling.` before the host.
     const isElsewhere = Boolean(process.env['AWS_ENDPOINT_URL_DEADLINE'] || process.env['AWS_ENDPOINT_URL'])
     const given = Object.entries({ region, profile, credentials }).filter(([, value]) => value !== undefined)
-    const config = { retryMode: 'adaptive', maxAttempts, disableHostPrefix: isElsewhere }
+    const agent = httpsAgent()
+    const config = {
+      retryMode: 'adaptive',
+      maxAttempts,
+      disableHostPrefix: isElsewhere,
+      // The SDK knows neither proxies nor certificates of one's own.
+      ...(agent && { requestHandler: { httpsAgent: agent } }),
+    }
     const client = deadline ?? new Client({ ...config, ...Object.fromEntries(given) })
     return new DeadlineService(sdk, client as Client)
   }
