@@ -27,5 +27,7 @@ await build()
 buildFarm()
 python()
 process.env.INTEROP_PROGRAMS = programs
-const tests = ['interop', 'sync', 'beside'].map((name) => join(root, `tests/interop/${name}.test.mjs`))
+const tests = ['interop', 'sync', 'beside', 'command-line'].map((name) =>
+  join(root, `tests/interop/${name}.test.mjs`),
+)
 run(process.execPath, '--test', '--test-reporter=spec', ...tests)

@@ -1,4 +1,4 @@
-// The reference's `deadline queue sync-output` as a process of its own, pointed at a farm.
+// The reference's `deadline` as a process of its own, pointed at a farm, and what its sync-output writes.
 
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -10,44 +10,28 @@ import { text } from 'node:stream/consumers'
 export const programs = process.env.INTEROP_PROGRAMS
 assert.ok(programs, 'run this through `npm run test:interop`, which makes the Python environment')
 
-/**
- * One pass of the CLI. Its home and its checkpoints are below `directory`; without a storage profile it ignores
- * them all. `signal` kills it. Comes back with its exit code and what it printed.
- */
-export async function runSyncCli({ farm, directory, storageProfileId, signal, args = [] }) {
-  const home = join(directory, 'home')
+/** Runs `deadline` with its own `home`; `signal` kills it. Comes back with its exit code and what it printed. */
+export async function runDeadline({ endpoint, credentials, region }, { home, signal }, ...parameters) {
   mkdirSync(home, { recursive: true })
-  const { endpoint, credentials, region } = farm
-  const profile = storageProfileId
-    ? ['--storage-profile-id', storageProfileId]
-    : ['--ignore-storage-profiles']
-  const child = spawn(
-    join(programs, 'deadline'),
-    // prettier-ignore
-    [
-      'queue', 'sync-output', '--farm-id', farm.farmId, '--queue-id', farm.queueId, ...profile,
-      '--checkpoint-dir', checkpointFolder(directory), '--conflict-resolution', 'OVERWRITE', '--verbose', ...args,
-    ],
-    {
-      // It compares targets with its working directory.
-      cwd: '/',
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        PATH: process.env.PATH,
-        HOME: home,
-        AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-        AWS_DEFAULT_REGION: region,
-        AWS_ENDPOINT_URL_DEADLINE: endpoint,
-        AWS_ENDPOINT_URL_S3: endpoint,
-        AWS_ENDPOINT_URL_STS: endpoint,
-        AWS_DISABLE_HOST_PREFIX_INJECTION: 'true',
-        AWS_EC2_METADATA_DISABLED: 'true',
-        DEADLINE_CLOUD_TELEMETRY_OPT_OUT: 'true',
-        PYTHONDONTWRITEBYTECODE: '1',
-      },
+  const child = spawn(join(programs, 'deadline'), parameters, {
+    // It compares targets with its working directory.
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      AWS_DEFAULT_REGION: region,
+      AWS_ENDPOINT_URL_DEADLINE: endpoint,
+      AWS_ENDPOINT_URL_S3: endpoint,
+      AWS_ENDPOINT_URL_STS: endpoint,
+      AWS_DISABLE_HOST_PREFIX_INJECTION: 'true',
+      AWS_EC2_METADATA_DISABLED: 'true',
+      DEADLINE_CLOUD_TELEMETRY_OPT_OUT: 'true',
+      PYTHONDONTWRITEBYTECODE: '1',
     },
-  )
+  })
   signal?.addEventListener('abort', () => child.kill('SIGKILL'))
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
@@ -55,6 +39,22 @@ export async function runSyncCli({ farm, directory, storageProfileId, signal, ar
     once(child, 'close'),
   ])
   return { code, output: stdout + stderr }
+}
+
+/**
+ * One pass of the CLI. Its home and its checkpoints are below `directory`; without a storage profile it ignores
+ * them all. `signal` kills it.
+ */
+export function runSyncCli({ farm, directory, storageProfileId, signal, args = [] }) {
+  const profile = storageProfileId
+    ? ['--storage-profile-id', storageProfileId]
+    : ['--ignore-storage-profiles']
+  // prettier-ignore
+  return runDeadline(
+    farm, { home: join(directory, 'home'), signal },
+    'queue', 'sync-output', '--farm-id', farm.farmId, '--queue-id', farm.queueId, ...profile,
+    '--checkpoint-dir', checkpointFolder(directory), '--conflict-resolution', 'OVERWRITE', '--verbose', ...args,
+  )
 }
 
 export function checkpointFolder(directory) {
