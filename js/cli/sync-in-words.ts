@@ -179,10 +179,9 @@ export class SyncInWords {
   #next(): void {
     if (this.#intervalSeconds === undefined) return
     const next = new Date(Math.max(this.#began.getTime() + this.#intervalSeconds * 1000, Date.now()))
-    const sofar = this.#filesInAll > 0 ? `${count(this.#filesInAll, 'file')} so far, ` : ''
-    this.#terminal.status(
-      this.#terminal.paintNote('dim', `${this.#time()}  nothing more; ${sofar}next look at ${clock(next)}`),
-    )
+    const soFar = this.#filesInAll > 0 ? `${count(this.#filesInAll, 'file')} so far` : 'nothing yet'
+    const line = `${this.#time()}  ${soFar}; next look at ${clock(next)}`
+    this.#terminal.status(this.#terminal.paintNote('dim', line))
   }
 
   #time(): string {

@@ -105,7 +105,7 @@ test('a watcher shows what comes, in a line that changes when it is to look agai
   const watching = runInTerminal(['sync', '--watch', '0.3', ...lookBack], at)
   await watching.see(/Watching queue-\w+ every 0\.3 s; Ctrl-C ends it/)
   await watching.see(/cat {2}1 task run, 1 file/)
-  await watching.see(/nothing more; 1 file so far, next look at \d\d:\d\d:\d\d/)
+  await watching.see(/1 file so far; next look at \d\d:\d\d:\d\d/)
   await farm.happen(task('cat', 1, { '2.png': 'two', '3.png': 'three' }))
   await watching.see(/cat {2}1 task run, 2 files/)
   await farm.happen(task('cat', 2, {}, { status: 'FAILED' }))
