@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
@@ -357,6 +358,19 @@ describe('a run', () => {
     await ended.terminate()
     assert.equal((await beside).stats.filesTransferred, farm.assetRoots[0].fileCount)
     assert.equal((await downloadJobOutputs(show(path))).failureCount, 0)
+  })
+
+  test('asks for nothing more when its worker has ended', async (t) => {
+    await slowly(t)
+    const { worker: ended, begun, stats } = worker(show(await folder(t), { concurrency: 1 }))
+    stats.catch(() => {})
+    await begun
+    await ended.terminate()
+    // What was on its way when the worker ended may still arrive.
+    await sleep(200)
+    const { length } = await farm.requests()
+    await sleep(1_000)
+    assert.equal((await farm.requests()).length, length)
   })
 
   test('does not mind others at the same time', async (t) => {

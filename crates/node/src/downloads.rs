@@ -26,7 +26,8 @@ type OnProgress = ThreadsafeFunction<Wire, (), Wire, Status, false, true>;
 /// Asks JavaScript for credentials.
 type Provider = ThreadsafeFunction<(), Promise<Wire>, (), Status, false, true>;
 
-/// Stops the runs that it was given to.
+/// Stops the runs that it was given to, also when it goes itself: JavaScript holds it as long as a run lasts, and a
+/// worker that ends lets go of it.
 #[napi]
 pub struct CancelHandle(transfer::CancellationToken);
 
@@ -34,6 +35,12 @@ pub struct CancelHandle(transfer::CancellationToken);
 impl CancelHandle {
     #[napi]
     pub fn cancel(&self) {
+        self.0.cancel();
+    }
+}
+
+impl Drop for CancelHandle {
+    fn drop(&mut self) {
         self.0.cancel();
     }
 }

@@ -8,8 +8,8 @@ use std::time::Instant;
 use rusty_attachments_core::keys::{ListedObject, output_manifest_key};
 use rusty_attachments_core::sync::WrittenFiles;
 use rusty_attachments_core::{
-    Error, ErrorCode, PathFormat, PlanSource, Result, RootMapper, RootMapperOptions, StorageProfileWithId,
-    plan_download_of,
+    DownloadPlan, Error, ErrorCode, PathFormat, PlanSource, Result, RootMapper, RootMapperOptions,
+    StorageProfileWithId, plan_download_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -176,7 +176,14 @@ pub async fn download_sources(
         let numbers = numbers.clone();
         move || {
             let choices = numbers.iter().zip(times).map(|(number, time)| sources[*number].choice(time));
-            let choices: Vec<Choice<'_>> = choices.collect();
+            let mut choices: Vec<Choice<'_>> = choices.collect();
+            if choices.iter().any(|choice| choice.only.is_some()) {
+                let plan =
+                    plan_download_of(found.clone(), &options, |index, path| choices[index].wants(path))?;
+                if !forget_what_is_nowhere(&mut choices, &plan) {
+                    return Ok(plan);
+                }
+            }
             plan_download_of(found, &options, |index, path| choices[index].wants(path))
         }
     });
@@ -240,6 +247,19 @@ impl Choice<'_> {
     }
 }
 
+/// Whoever corrects a storage profile moves every file elsewhere: of a source of which no missing path is left, all is
+/// wanted. Whether there is any.
+fn forget_what_is_nowhere(choices: &mut [Choice<'_>], plan: &DownloadPlan) -> bool {
+    let places: HashSet<&str> = plan.files().map(|file| file.local_path).collect();
+    let is_nowhere = |only: &BTreeSet<String>| !only.iter().any(|path| places.contains(path.as_str()));
+    let mut any = false;
+    for choice in choices.iter_mut().filter(|choice| choice.only.is_some_and(is_nowhere)) {
+        choice.only = None;
+        any = true;
+    }
+    any
+}
+
 impl SourceFailed {
     fn manifest(source: usize, error: &Error) -> Self {
         Self { source, local_path: None, code: error.code, message: error.message.clone() }
@@ -261,7 +281,11 @@ impl<'a> Mappers<'a> {
             return Ok(known.clone());
         }
         let mapper = match (self.local, id) {
-            (Some(_), None) => RootMapper::nothing(LOCAL_FORMAT),
+            // A pass names no such source; where nothing is mapped, everything would pass as done.
+            (Some(_), None) => {
+                let message = format!("Job {} has no storage profile, and profiles are used.", source.job_id);
+                return Err(Error::new(ErrorCode::InvalidArgument, message).with("jobId", &*source.job_id));
+            }
             _ => RootMapper::new(RootMapperOptions {
                 job_storage_profile: id.map(|id| self.profile(id)).transpose()?,
                 local_storage_profile: self.local.map(|id| self.profile(id)).transpose()?,

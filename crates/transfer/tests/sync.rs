@@ -263,3 +263,23 @@ async fn a_cancelled_run_says_so() {
     let (result, _) = sync(&scene, vec![source(&scene, &key)], control).await;
     assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);
 }
+
+#[tokio::test]
+async fn a_retry_follows_a_storage_profile_that_was_corrected_since() {
+    let scene = Scene::new("sync-corrected").await;
+    let key = scene.add(0, 5, &[("a", b"a"), ("b", b"b")]);
+    let mut again = source(&scene, &key);
+    again["only"] = json!(["/mnt/where/it/was/a"]);
+    sync(&scene, vec![again], RunControl::default()).await.0.unwrap();
+    assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[tokio::test]
+async fn a_source_without_a_profile_is_not_taken_for_done() {
+    let scene = Scene::new("sync-without-profile").await;
+    let key = scene.add(0, 5, &[("a", b"a")]);
+    let mut without = source(&scene, &key);
+    without["storageProfileId"] = Value::Null;
+    let (_, events) = sync(&scene, vec![without], RunControl::default()).await;
+    assert_eq!(listed(&events, "failed"), [(0, String::new())]);
+}
