@@ -14,7 +14,6 @@ import {
   directoriesBelow,
   directoriesOf,
   type Directories,
-  hostFormat,
   mappingOf,
   type Root,
   rootsOf,
@@ -222,9 +221,4 @@ function placeless(plan: DownloadPlan, roots: Root[]): Placeless[] {
   return roots
     .map((root) => ({ root, files: unmapped.filter(isOf(root)).length }))
     .filter(({ files }) => files > 0)
-}
-
-/** Whether a path of this root can be used on this machine. */
-export function isForeign({ format }: Root): boolean {
-  return format !== hostFormat
 }
