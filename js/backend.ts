@@ -88,8 +88,10 @@ export interface SyncPassHandle extends Freed {
   report(): Wire
   /** What to download; the indexes below are of this list. */
   sources(): Wire
+  /** What earlier passes have written, which older sources must not write again. */
+  writtenSince(): Wire
   storageProfiles(): Wire
-  /** A list of source, files and lastModified. */
+  /** A list of source, files, lastModified and isOverwritten. */
   planned(planned: Wire): void
   /** A list of source and localPath: files that are whole and flushed. */
   landed(landed: Wire): void

@@ -6,7 +6,6 @@ import type { NativeBindings } from '../orchestrate.js'
 import type {
   ErrorCode,
   MultiJobDownloadResult,
-  StorageProfile,
   SyncEvent,
   SyncPass as SyncPassClass,
   SyncReport,
@@ -164,7 +163,7 @@ export class PassRunner {
       }
     }
     try {
-      const outcome = await this.#transfer(sources, pass.storageProfiles(), onProgress, hear, signal)
+      const outcome = await this.#transfer(sources, pass, onProgress, hear, signal)
       await saves.end()
       return outcome
     } catch (thrown) {
@@ -177,7 +176,7 @@ export class PassRunner {
 
   async #transfer(
     sources: SyncSource[],
-    storageProfiles: StorageProfile[],
+    pass: SyncPassClass,
     onProgress: ((progress: TransferProgress) => unknown) | undefined,
     onEvent: (heard: Heard) => unknown,
     signal: AbortSignal,
@@ -188,7 +187,8 @@ export class PassRunner {
     const { orchestrator } = await this.#queue.bucket()
     const options = pack({
       sources,
-      storageProfiles,
+      storageProfiles: pass.storageProfiles(),
+      writtenSince: pass.writtenSince(),
       localStorageProfileId,
       conflictResolution: conflictResolution ?? 'overwrite',
       verify,

@@ -68,8 +68,13 @@ export class DeadlineService {
       retryMode: 'adaptive',
       maxAttempts,
       disableHostPrefix: isElsewhere,
-      // The SDK knows neither proxies nor certificates of one's own.
-      ...(agent && { requestHandler: { httpsAgent: agent } }),
+      requestHandler: {
+        // Without these a connection that went silent would hold a pass, and its lock, for ever.
+        connectionTimeout: 10_000,
+        socketTimeout: 60_000,
+        // The SDK knows neither proxies nor certificates of one's own.
+        ...(agent && { httpsAgent: agent }),
+      },
     }
     const client = deadline ?? new Client({ ...config, ...Object.fromEntries(given) })
     return new DeadlineService(sdk, client as Client)

@@ -16,7 +16,9 @@ const passOptions = options({
   sidecar: optional(string),
 })
 
-const plannedSources = list(shape({ source: count, files: count, lastModified: optional(integer) }))
+const plannedSources = list(
+  shape({ source: count, files: count, lastModified: optional(integer), isOverwritten: optional(boolean) }),
+)
 
 const landedFiles = list(shape({ source: count, localPath: string }))
 
@@ -78,6 +80,10 @@ export function createSyncPass(
 
     sources(): Types.SyncSource[] {
       return this.read((held) => held.sources())
+    }
+
+    writtenSince(): Types.WrittenFiles[] {
+      return this.read((held) => held.writtenSince())
     }
 
     storageProfiles(): Types.StorageProfile[] {

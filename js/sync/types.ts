@@ -222,8 +222,15 @@ export type SyncSource = {
   storageProfileId: string | null
   /** The only local paths that are wanted of it; `null`: all. */
   only: string[] | null
-  /** What newer manifests may have written since, each with its time in milliseconds; `null`: nothing. */
-  newer: { outputManifestPath: string; lastModified: number | null; localPaths: string[] }[] | null
+}
+
+/** Local files that an output manifest wrote. */
+export type WrittenFiles = {
+  /** Its key below `Manifests/`. */
+  outputManifestPath: string
+  /** Milliseconds since the Unix epoch. */
+  lastModified: number | null
+  localPaths: string[]
 }
 
 /** The files that a pass is continued from. Write them in this order, each whole or not at all. */
@@ -254,10 +261,20 @@ export declare class SyncPass {
   get isReady(): boolean
   report(): SyncReport
   sources(): SyncSource[]
+  /** What earlier passes wrote: of a source, files that a later manifest wrote are not wanted again. */
+  writtenSince(): WrittenFiles[]
   /** The storage profiles that the sources need, this machine's among them. */
   storageProfiles(): StorageProfile[]
   /** How many files of each source will be downloaded. */
-  planned(sources: { source: number; files: number; lastModified: number | null }[]): void
+  planned(
+    sources: {
+      source: number
+      files: number
+      lastModified: number | null
+      /** Whether some of its files are a later source's. */
+      isOverwritten?: boolean
+    }[],
+  ): void
   /** Files that are whole and durable at their places. */
   landed(files: { source: number; localPath: string }[]): void
   /** Files that failed; without `localPath`, the manifest itself. */

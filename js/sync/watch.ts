@@ -26,7 +26,7 @@ export async function* watch(
   let failuresInTurn = 0
   let hasWorked = false
   while (!signal.aborted) {
-    const began = performance.now()
+    let began = performance.now()
     let wait = intervalSeconds
     const events = new EventBuffer()
     const pass = run((event) => {
@@ -47,6 +47,8 @@ export async function* watch(
       if (error.code === 'CANCELLED') return
       if (!canMend(error, hasWorked)) throw error
       wait = backOff(failuresInTurn++, intervalSeconds)
+      // From now on, or a pass that was patient would leave no wait at all.
+      began = performance.now()
       yield failure(error, wait)
     }
     const left = wait * 1000 - (performance.now() - began)

@@ -592,6 +592,11 @@ impl SyncPassHandle {
     }
 
     #[napi]
+    pub fn written_since(&mut self) -> Result<Wire> {
+        pack(self.pass().written_since())
+    }
+
+    #[napi]
     pub fn storage_profiles(&mut self) -> Result<Wire> {
         pack(&self.pass().storage_profiles())
     }

@@ -14,7 +14,9 @@ use rusty_attachments_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
-use crate::download::{DownloadOptions, RunControl, SettledFile, cancelled, concerns_all, download};
+use crate::download::{
+    DownloadOptions, FileFailure, RunControl, SettledFile, cancelled, concerns_all, download,
+};
 use crate::job::{DownloadResult, MultiJobDownloadResult, PathOptions};
 use crate::manifests::{FetchedManifest, download_manifests};
 use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
@@ -38,6 +40,9 @@ pub struct SourcesOptions {
     /// How files are written.
     #[serde(flatten)]
     pub download: DownloadOptions,
+    /// What earlier passes have written: of a source, files that a later manifest wrote are not wanted.
+    #[serde(default)]
+    pub written_since: Vec<WrittenFiles>,
 }
 
 /// An output manifest that a session action wrote.
@@ -58,9 +63,6 @@ pub struct ManifestSource {
     /// The only local paths that are wanted; none for all.
     #[serde(default)]
     pub only: Option<BTreeSet<String>>,
-    /// What others may have written since: where theirs is the later manifest, their paths are not wanted.
-    #[serde(default)]
-    pub newer: Option<Vec<WrittenFiles>>,
 }
 
 /// What becomes of sources, which go by their index among those given.
@@ -85,6 +87,8 @@ pub struct SourcePlanned {
     pub files: usize,
     /// When its manifest was written, in milliseconds since 1970.
     pub last_modified: Option<i64>,
+    /// Whether some of its manifest's files are not among them.
+    pub is_overwritten: bool,
 }
 
 /// A file that is on the disk for good, or was there and stays by the caller's wish.
@@ -125,8 +129,14 @@ pub async fn download_sources(
     events: SourcesCallback,
 ) -> Result<MultiJobDownloadResult> {
     let began = Instant::now();
-    let SourcesOptions { sources, storage_profiles, local_storage_profile_id, paths, download: how } =
-        options;
+    let SourcesOptions {
+        sources,
+        storage_profiles,
+        local_storage_profile_id,
+        paths,
+        download: how,
+        written_since,
+    } = options;
     let job_ids: BTreeSet<String> = sources.iter().map(|source| source.job_id.clone()).collect();
     let client = orchestrator.client();
     let retries_before = client.retries();
@@ -147,26 +157,41 @@ pub async fn download_sources(
                 let key = output_manifest_key(root_prefix, &source.output_manifest_path);
                 objects.push(((number, mapper), ListedObject { key, last_modified: None, size: None }));
             }
-            Err(error) => failed.push(SourceFailed::manifest(number, &error)),
+            Err(error) => failed.push((number, error)),
         }
     }
     progress.begin(Phase::Discovering, objects.len() as u64, 0);
+    let mut listed = Vec::with_capacity(objects.len());
     let (mut planned, mut found) = (Vec::new(), Vec::with_capacity(objects.len()));
     let take = |(number, mapper): (usize, Arc<RootMapper>), fetched: Result<FetchedManifest>| {
         match fetched.and_then(|manifest| plan_source(&sources[number], manifest, &mapper)) {
             Ok((source, last_modified)) => {
-                planned.push(SourcePlanned { source: number, files: 0, last_modified });
+                planned.push(SourcePlanned {
+                    source: number,
+                    files: 0,
+                    last_modified,
+                    is_overwritten: false,
+                });
+                listed.push(source.manifest.file_count());
                 found.push(source);
             }
             Err(error) if error.code == ErrorCode::Cancelled || concerns_all(&error) => return Err(error),
-            Err(error) => failed.push(SourceFailed::manifest(number, &error)),
+            Err(error) => failed.push((number, error)),
         }
         Ok(())
     };
     download_manifests(client, objects, concurrency, &control.cancel, &progress, take).await?;
     if !failed.is_empty() {
-        events(SourcesEvent::Failed(failed));
+        let told = failed.iter().map(|(source, error)| SourceFailed::manifest(*source, error));
+        events(SourcesEvent::Failed(told.collect()));
     }
+    let unread = failed.into_iter().map(|(source, error)| FileFailure {
+        path: sources[source].output_manifest_path.clone(),
+        local_path: String::new(),
+        job_id: Some(sources[source].job_id.clone()),
+        error,
+    });
+    let mut failures: Vec<FileFailure> = unread.collect();
 
     progress.begin(Phase::Planning, 0, 0);
     let numbers: Vec<usize> = planned.iter().map(|planned| planned.source).collect();
@@ -175,7 +200,17 @@ pub async fn download_sources(
         let times: Vec<Option<i64>> = planned.iter().map(|planned| planned.last_modified).collect();
         let numbers = numbers.clone();
         move || {
-            let choices = numbers.iter().zip(times).map(|(number, time)| sources[*number].choice(time));
+            let mut written: HashMap<&str, &WrittenFiles> = HashMap::new();
+            for files in &written_since {
+                written.extend(files.local_paths.iter().map(|path| (path.as_str(), files)));
+            }
+            let choice = |(number, time): (&usize, Option<i64>)| Choice {
+                only: sources[*number].only.as_ref(),
+                path: &sources[*number].output_manifest_path,
+                time,
+                written: &written,
+            };
+            let choices = numbers.iter().zip(times).map(choice);
             let mut choices: Vec<Choice<'_>> = choices.collect();
             if choices.iter().any(|choice| choice.only.is_some()) {
                 let plan =
@@ -192,6 +227,9 @@ pub async fn download_sources(
     let plan = Arc::new(plan?);
     for file in 0..plan.file_count() {
         planned[plan.source_of(file)].files += 1;
+    }
+    for (planned, listed) in planned.iter_mut().zip(listed) {
+        planned.is_overwritten = planned.files < listed;
     }
     events(SourcesEvent::Planned(planned));
 
@@ -220,30 +258,28 @@ pub async fn download_sources(
     let control = RunControl { settled: Some(Arc::new(settled)), ..control.clone() };
     let report = download(client, &plan, &how, concurrency, &control, &progress).await?;
     let mut result = DownloadResult::new(plan, report);
+    result.failure_count += failures.len();
+    failures.append(&mut result.failures);
+    result.failures = failures;
     result.stats.retries = client.retries() - retries_before;
     result.stats.took(began.elapsed());
     Ok(MultiJobDownloadResult::new(result, job_ids.iter().map(String::as_str)))
 }
 
-impl ManifestSource {
-    /// Which of its paths are wanted, if its manifest was written then.
-    fn choice(&self, last_modified: Option<i64>) -> Choice<'_> {
-        let newer = self.newer.iter().flatten();
-        let after = newer.filter(|written| written.is_after(&self.output_manifest_path, last_modified));
-        let unwanted = after.flat_map(|written| written.local_paths.iter().map(String::as_str)).collect();
-        Choice { only: self.only.as_ref(), unwanted }
-    }
-}
-
 /// Which local paths of a source are wanted.
 struct Choice<'a> {
     only: Option<&'a BTreeSet<String>>,
-    unwanted: HashSet<&'a str>,
+    /// The manifest's key below `Manifests/`, and its time.
+    path: &'a str,
+    time: Option<i64>,
+    written: &'a HashMap<&'a str, &'a WrittenFiles>,
 }
 
 impl Choice<'_> {
     fn wants(&self, local_path: &str) -> bool {
-        self.only.is_none_or(|only| only.contains(local_path)) && !self.unwanted.contains(local_path)
+        let is_after = |written: &&WrittenFiles| written.is_after(self.path, self.time);
+        self.only.is_none_or(|only| only.contains(local_path))
+            && !self.written.get(local_path).is_some_and(is_after)
     }
 }
 

@@ -36,7 +36,10 @@ fn profile(id: &str, path: &str) -> Value {
 }
 
 fn options(scene: &Scene, sources: Vec<Value>) -> Value {
+    let written = sources.iter().filter_map(|source| source["writtenSince"].as_array()).flatten();
+    let written: Vec<Value> = written.cloned().collect();
     json!({
+        "writtenSince": written,
         "sources": sources,
         "storageProfiles": [profile("sp-job", ROOT), profile("sp-local", scene.target().to_str().unwrap())],
         "localStorageProfileId": "sp-local",
@@ -118,7 +121,8 @@ async fn what_fails_of_one_source_takes_no_other_along() {
     let mut sources: Vec<Value> = [good, half, gone, foreign].iter().map(|key| source(&scene, key)).collect();
     sources[3]["storageProfileId"] = "sp-gone".into();
     let (result, events) = sync(&scene, sources, RunControl::default()).await;
-    assert_eq!(result.unwrap().result.failure_count, 1);
+    let result = result.unwrap().result;
+    assert_eq!((result.failure_count, result.failures.len()), (3, 3));
     let row = |source, name: &str| (source, name.to_owned());
     assert_eq!(listed(&events, "failed"), [row(1, "lost"), row(2, ""), row(3, "")]);
     assert_eq!(listed(&events, "landed"), [row(0, "good"), row(1, "there")]);
@@ -138,7 +142,7 @@ async fn a_retry_writes_only_what_is_missing_and_nothing_over_newer_files() {
         let path_below = key.split_once("/Manifests/").unwrap().1;
         json!({ "outputManifestPath": path_below, "lastModified": time * 1_000, "localPaths": [path(name)] })
     };
-    newer["newer"] = json!([written(6, "b"), written(4, "c")]);
+    newer["writtenSince"] = json!([written(6, "b"), written(4, "c")]);
     sync(&scene, vec![newer], RunControl::default()).await.0.unwrap();
     assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["a", "c"]);
 }
@@ -155,7 +159,7 @@ async fn of_one_second_only_what_a_later_session_folder_wrote_is_newer() {
         json!({ "outputManifestPath": path_below, "lastModified": 5_000, "localPaths": [scene.path(name)] })
     };
     let mut source = source(&scene, &key);
-    source["newer"] = json!([written(100, "a"), written(-100, "b")]);
+    source["writtenSince"] = json!([written(100, "a"), written(-100, "b")]);
     sync(&scene, vec![source], RunControl::default()).await.0.unwrap();
     assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["b"]);
 }

@@ -70,8 +70,6 @@ pub struct SyncSource {
     pub storage_profile_id: Option<String>,
     /// The only local paths that are wanted: what failed before.
     pub only: Option<BTreeSet<String>>,
-    /// What others may have written since it failed: where theirs is the later manifest, their paths are not wanted.
-    pub newer: Option<Vec<WrittenFiles>>,
 }
 
 /// What a pass has found.
@@ -364,6 +362,12 @@ impl SyncPass {
         self.progress.sources().cloned().collect()
     }
 
+    /// What earlier passes have written while something older was outstanding: of a source, files that a later manifest
+    /// wrote are not wanted again.
+    pub fn written_since(&self) -> &[WrittenFiles] {
+        &self.written_since
+    }
+
     /// The storage profiles that the sources are mapped with, this host's among them.
     pub fn storage_profiles(&self) -> Vec<&Value> {
         self.profiles.values().collect()
@@ -596,11 +600,9 @@ impl SyncPass {
                         root_path_format,
                         storage_profile_id: storage_profile_id.clone(),
                         only: None,
-                        newer: None,
                     };
                     let again = action.left.iter().map(|left| SyncSource {
                         only: left.missing.clone(),
-                        newer: left.missing.is_none().then(|| self.written_since.clone()),
                         storage_profile_id: left.storage_profile_id.clone(),
                         ..source(&left.output_manifest_path, &left.root_path, left.root_path_format)
                     });

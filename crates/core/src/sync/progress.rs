@@ -28,6 +28,9 @@ pub struct Planned {
     pub files: usize,
     /// When the manifest was written, in milliseconds since the epoch.
     pub last_modified: Option<i64>,
+    /// Whether some of its files are not its own, since a later source may write them.
+    #[serde(default)]
+    pub is_overwritten: bool,
 }
 
 /// A file that is whole on disk, flushed.
@@ -81,6 +84,7 @@ struct Tracked {
     /// Files that are neither landed nor failed; none until it is planned.
     open: Option<usize>,
     last_modified: Option<i64>,
+    is_overwritten: bool,
     failure: Option<Failure>,
 }
 
@@ -106,7 +110,15 @@ impl Progress {
 
     /// Adds a source of the session action that is number `index` of a session.
     pub(super) fn add(&mut self, session_id: String, index: u64, source: SyncSource) {
-        let tracked = Tracked { source, session_id, index, open: None, last_modified: None, failure: None };
+        let tracked = Tracked {
+            source,
+            session_id,
+            index,
+            open: None,
+            last_modified: None,
+            is_overwritten: false,
+            failure: None,
+        };
         self.sources.push(tracked);
     }
 
@@ -126,6 +138,13 @@ impl Progress {
                 tracked.failure = Some(Failure { message, missing: None });
             }
         }
+    }
+
+    /// Whether a source is outstanding of which another has written files: the next pass may know of it alone.
+    fn may_write_again(&self) -> bool {
+        self.sources
+            .iter()
+            .any(|tracked| tracked.is_overwritten && (tracked.open != Some(0) || tracked.failure.is_some()))
     }
 
     /// What has landed, by source.
@@ -192,27 +211,20 @@ impl Tracked {
 impl SyncPass {
     /// Takes how many files each source has in the plan; one without any is whole.
     pub fn planned(&mut self, planned: &[Planned]) {
-        for &Planned { source, files, last_modified } in planned {
+        for &Planned { source, files, last_modified, is_overwritten } in planned {
             if let Some(tracked) = self.progress.sources.get_mut(source) {
                 tracked.open.get_or_insert(files);
-                tracked.last_modified = last_modified;
+                (tracked.last_modified, tracked.is_overwritten) = (last_modified, is_overwritten);
             }
         }
     }
 
     /// Takes files that are whole and flushed.
     pub fn landed(&mut self, landed: Vec<Landed>) {
-        // Manifests are read before anything lands.
-        let is_unread =
-            |tracked: &Tracked| tracked.failure.as_ref().is_some_and(|failure| failure.missing.is_none());
-        let matters = self.jobs.values().any(|job| !job.waiting.is_empty())
-            || self.progress.sources.iter().any(is_unread);
         for Landed { source, local_path } in landed {
             let Some(tracked) = self.progress.sources.get_mut(source) else { continue };
             tracked.open = tracked.open.map(|open| open.saturating_sub(1));
-            if matters {
-                self.progress.landed.insert(local_path, source);
-            }
+            self.progress.landed.insert(local_path, source);
         }
     }
 
@@ -274,8 +286,11 @@ impl SyncPass {
             }
         }
         let is_unread = |failed: &FailedAction| failed.manifests.iter().any(|left| left.missing.is_none());
-        if sidecar.jobs.values().flat_map(|job| &job.failed).any(is_unread) {
-            sidecar.written_since = self.written_since();
+        let is_unread = sidecar.jobs.values().flat_map(|job| &job.failed).any(is_unread);
+        let is_outstanding = |job: &OutstandingJob| !job.failed.is_empty() || !job.open_from.is_empty();
+        let may_still_matter = !self.written_since.is_empty() && sidecar.jobs.values().any(is_outstanding);
+        if is_unread || may_still_matter || self.progress.may_write_again() {
+            sidecar.written_since = self.written_by_now();
         }
 
         let completed = self.checkpoint.downloads_completed_timestamp;
@@ -290,8 +305,8 @@ impl SyncPass {
         SyncFiles { failed_jobs: to_ascii_json(&failed_jobs), sidecar: to_ascii_json(&sidecar), checkpoint }
     }
 
-    /// What was written since the first manifest could not be read that still waits.
-    fn written_since(&self) -> Vec<WrittenFiles> {
+    /// What was written since something older is outstanding.
+    fn written_by_now(&self) -> Vec<WrittenFiles> {
         let mut written = self.written_since.clone();
         for files in &mut written {
             files.local_paths.retain(|path| !self.progress.landed.contains_key(path));

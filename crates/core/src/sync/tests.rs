@@ -192,7 +192,7 @@ impl Disk {
 }
 
 fn plan(pass: &mut SyncPass, source: usize, files: usize, last_modified: i64) {
-    pass.planned(&[Planned { source, files, last_modified: Some(last_modified) }]);
+    pass.planned(&[Planned { source, files, last_modified: Some(last_modified), is_overwritten: false }]);
 }
 
 fn land(pass: &mut SyncPass, source: usize, local_path: &str, last_modified: i64) {
@@ -363,8 +363,7 @@ fn a_manifest_that_could_not_be_read_knows_later_what_was_written_since() {
     let pass = disk.begin(&service, "2026-11-22T12:01:00Z");
     let source = &pass.sources()[0];
     assert_eq!((source.only.clone(), source.session_action_id.as_str()), (None, "sessionaction-a-1"));
-    let newer = source.newer.as_ref().unwrap();
-    let written = newer.iter().find(|written| written.local_paths.contains("/out/2")).unwrap();
+    let written = pass.written_since().iter().find(|written| written.local_paths.contains("/out/2")).unwrap();
     assert_eq!(
         (written.output_manifest_path.as_str(), written.last_modified),
         (path("session-a", 3).as_str(), Some(5_000))
@@ -707,4 +706,25 @@ fn whatever_happens_every_task_run_lands_in_the_end() {
         assert!(lost.is_empty(), "seed {seed}: {lost:?}");
         assert_eq!(disk.failed_jobs(), json!({}), "seed {seed}");
     }
+}
+
+#[test]
+fn what_a_cut_off_pass_wrote_is_not_taken_back_by_the_older_task_run_that_it_left_open() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    // The first wrote /out/b too, and has /out/c alone.
+    let planned = Planned { source: 0, files: 1, last_modified: Some(1_000), is_overwritten: true };
+    pass.planned(&[planned]);
+    land(&mut pass, 1, "/out/b", 2_000);
+    disk.files = Some(pass.save(false));
+    let mut pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+    assert_eq!(pass.sources()[0].session_action_id, "sessionaction-a-1");
+    let written = pass.written_since()[0].clone();
+    assert!(written.local_paths.contains("/out/b") && written.is_after(&path("session-a", 1), Some(1_000)));
+    // As long as it is open, that is not forgotten.
+    pass.planned(&[planned]);
+    disk.files = Some(pass.save(false));
+    assert_eq!(disk.begin(&service, "2026-11-22T12:02:00Z").written_since(), [written]);
+    disk.pass(&service, "2026-11-22T12:03:00Z");
+    assert!(disk.begin(&service, "2026-11-22T12:04:00Z").written_since().is_empty());
 }

@@ -50,9 +50,10 @@ const PLACING: usize = 8;
 /// A file that was not written or not deleted, and why.
 #[derive(Debug, Clone)]
 pub struct FileFailure {
-    /// As in the manifest, `/` separates. Of what could not be deleted, which is no file of the plan, its local path.
+    /// As in the manifest, `/` separates. Of what could not be deleted, which is no file of the plan, its local path; of
+    /// a manifest that could not be read in a sync, its key below `Manifests/`.
     pub path: String,
-    /// Where it was to go, or is still.
+    /// Where it was to go, or is still; empty for a manifest.
     pub local_path: String,
     /// The job that it is of.
     pub job_id: Option<String>,

@@ -67,6 +67,11 @@ impl SyncPassHandle {
         pack(&self.0.sources())
     }
 
+    #[wasm_bindgen(js_name = writtenSince)]
+    pub fn written_since(&self) -> Result<Wire> {
+        pack(self.0.written_since())
+    }
+
     #[wasm_bindgen(js_name = storageProfiles)]
     pub fn storage_profiles(&self) -> Result<Wire> {
         pack(&self.0.storage_profiles())
