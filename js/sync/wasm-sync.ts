@@ -1,7 +1,8 @@
-/** The decisions of sync in WebAssembly: a file of their own, which only those load who want it. */
+/** The decisions of sync in WebAssembly: a file of their own, which is loaded in `init` alone. */
 
 import type { Backend, SyncBindings } from '../backend.js'
 import { AttachmentsError } from '../errors.js'
+import * as glue from '../rusty_attachments_sync.js'
 import type { WasmInput } from '../types.js'
 import { createSyncPass } from './sync-pass.js'
 
@@ -21,11 +22,14 @@ const backend: Backend<SyncBindings> = {
   unpack: (wire) => JSON.parse(wire as string) as unknown,
 }
 
-/** `SyncPass` over WebAssembly. Where `init` is not told what to load it asks `source`; without one it fetches. */
+/**
+ * `SyncPass` over WebAssembly. Where `init` is not told what to load it asks `source`; without one it fetches.
+ *
+ * The glue is small and imported statically: a worker that a bundler writes as one file has no dynamic imports.
+ */
 export function createWasmSyncPass(source?: () => Promise<WasmInput>) {
   return createSyncPass(backend, async (input) => {
     if (bindings) return
-    const glue = await import('../rusty_attachments_sync.js')
     const from = input ?? (await source?.())
     await glue.default(from === undefined ? undefined : { module_or_path: from })
     bindings = glue as unknown as SyncBindings

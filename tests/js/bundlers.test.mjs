@@ -139,14 +139,14 @@ const icon = '<link rel="icon" href="data:,">'
 test('a fresh Vite project runs it in development and builds it', async (t) => {
   const html = page(`${icon}<script type="module" src="/main.js"></script>`)
   const path = await project(t, { 'index.html': html, 'main.js': main, 'worker.js': worker })
-  // What a project without a configuration gets: Vite finds the rest by itself.
-  const common = { root: path, configFile: false, logLevel: 'error', worker: { format: 'es' } }
+  // A project without a configuration: Vite finds everything by itself.
+  const common = { root: path, configFile: false, logLevel: 'error' }
   const server = await createViteServer({ ...common, server: { host: '127.0.0.1', port: 0 } })
   t.after(() => server.close())
   await server.listen()
   assert.deepEqual(await shown(server.resolvedUrls.local[0]), mapped, 'in development')
 
-  await build({ ...common, build: { target: 'es2022' } })
+  await build(common)
   const built = await preview({ ...common, preview: { host: '127.0.0.1', port: 0 } })
   t.after(() => built.close())
   assert.deepEqual(await shown(built.resolvedUrls.local[0]), mapped, 'built')
