@@ -24,6 +24,7 @@ const statusNames: Record<PlanStatus, string> = { unmapped: 'Unmapped', hazard: 
 
 /** What the list asks of its page. */
 export type GridHost = {
+  /** Where it fails the page has said why. */
   read(offset: number, limit: number): Promise<Row[]>
   /** Settles when the rows are shown that come of it. */
   toggle(path: string): Promise<void>
@@ -144,25 +145,26 @@ export class Grid {
     const shown = Math.min(Math.ceil(view / this.#rowHeight) + 1, this.#count - first)
     this.#window.style.height = `${Math.min(view, this.#count * this.#rowHeight)}px`
     while (this.#lines.length < shown) this.#addLine()
-    this.#lines.forEach((line, index) => {
-      const at = first + index
-      line.element.hidden = index >= shown
-      if (index >= shown) return
+    // A ring: a row keeps its line for as long as it is in sight, so that a screen reader hears of the next one.
+    for (let at = first; at < first + this.#lines.length; at++) {
+      const line = this.#line(at)
+      line.element.hidden = at >= first + shown
+      if (line.element.hidden) continue
       line.element.style.transform = `translateY(${at * this.#rowHeight - place}px)`
       line.show(at, this.#row(at), at === this.#active)
-    })
+    }
     this.#seen = { from: first, to: first + shown }
     const isActiveShown = this.#active >= first && this.#active < first + shown
     setAttribute(
       this.element,
       'aria-activedescendant',
-      isActiveShown ? this.#lines[this.#active - first]!.element.id : undefined,
+      isActiveShown ? this.#line(this.#active).element.id : undefined,
     )
     this.#read(Math.max(first - ahead, 0), Math.min(first + shown + ahead, this.#count))
   }
 
   #addLine(): void {
-    const line = new Line(`row-${this.#lines.length}`)
+    const line = new Line()
     line.element.addEventListener('click', () => {
       this.#activate(line.index)
       const row = this.#row(line.index)
@@ -171,6 +173,10 @@ export class Grid {
     })
     this.#lines.push(line)
     this.#window.append(line.element)
+  }
+
+  #line(index: number): Line {
+    return this.#lines[index % this.#lines.length]!
   }
 
   #row(index: number): Row | undefined {
@@ -199,7 +205,8 @@ export class Grid {
       this.#draw()
       if (Math.floor(this.#active / pageRows) === page) this.#host.chosen(this.#row(this.#active) ?? null)
     } catch {
-      // Whoever showed these rows has said that the worker is gone.
+      // The page has said why; they are asked for again when they are next in sight.
+      if (edition === this.#edition) this.#pages.delete(page)
     }
   }
 
@@ -278,6 +285,7 @@ export class Grid {
   /** The folder of the active row, as far as it has been read. */
   #parent(): number {
     const level = this.#row(this.#active)?.level ?? 1
+    if (level === 1) return this.#active
     for (let index = this.#active - 1; index >= 0; index--) {
       const row = this.#row(index)
       if (!row || row.level < level) return index
@@ -299,13 +307,13 @@ class Line {
   readonly #size = h('div', { role: 'gridcell', class: 'size' })
   readonly #time = h('div', { role: 'gridcell', class: 'mtime' })
 
-  constructor(id: string) {
+  constructor() {
     const arrow = icon('arrow')
     arrow.classList.add('arrow')
     this.#chevron.classList.add('chevron')
     this.element = h(
       'div',
-      { role: 'row', id, class: 'row' },
+      { role: 'row', class: 'row' },
       h('div', { role: 'gridcell', class: 'status' }, this.#chevron, this.#icon, this.#status),
       h('div', { role: 'gridcell', class: 'sourcePath path' }, this.#source.element),
       h('div', { role: 'gridcell', class: 'localPath path' }, arrow, this.#destination.element, this.#reason),
@@ -317,6 +325,7 @@ class Line {
   show(index: number, row: Row | undefined, isActive: boolean): void {
     this.index = index
     const { element } = this
+    element.id = `row-${index}`
     setAttribute(element, 'aria-rowindex', index + 2)
     setAttribute(element, 'aria-selected', String(isActive))
     setAttribute(element, 'aria-level', row?.level)

@@ -37,7 +37,7 @@ export class Toolbar {
   readonly #chips: { status: PlanStatus | undefined; button: HTMLElement; number: HTMLElement }[]
   readonly #layouts: { layout: Query['layout']; button: HTMLElement }[]
   readonly #order: HTMLSelectElement
-  readonly #amount = h('p', { class: 'amount' })
+  readonly #amount = h('p', { class: 'amount', role: 'status' })
 
   constructor(host: ToolbarHost) {
     this.#chips = statuses.map(([status, name]) => {
