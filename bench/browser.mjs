@@ -1,7 +1,6 @@
 // The preview page with a million files, in Chromium: how soon they are seen, mapped anew, searched and scrolled.
 
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -21,11 +20,6 @@ export async function browser({ runs }) {
   const folder = mkdtempSync(join(tmpdir(), 'rusty-attachments-bench-'))
   const manifest = write(join(folder, 'million.json'), 0, files)
   const page = await servePreview()
-  const data = createServer((_, response) => {
-    response.setHeader('access-control-allow-origin', '*')
-    createReadStream(manifest).pipe(response)
-  })
-  await new Promise((resolve) => data.listen(0, '127.0.0.1', resolve))
   const chromium = await startBrowser()
   try {
     const results = []
@@ -46,7 +40,6 @@ export async function browser({ runs }) {
   } finally {
     await chromium.close()
     await page.close()
-    data.close()
     rmSync(folder, { recursive: true })
   }
 }

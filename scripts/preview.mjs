@@ -32,15 +32,28 @@ export const policy = [
 /** What is served: the page with its sample, and the built package. */
 const folders = ['preview', 'dist']
 
+/** The path that a request is for; `undefined` where it is none. */
+function pathOf(address) {
+  try {
+    return decodeURIComponent(new URL(address, 'http://localhost').pathname)
+  } catch {
+    return undefined
+  }
+}
+
 /** Starts the server; `close` ends it. */
 export async function servePreview(port = 0) {
   const server = createServer(async (request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost')
+    const pathname = pathOf(request.url)
+    if (pathname === undefined) {
+      response.writeHead(400).end()
+      return
+    }
     if (pathname === '/') {
       response.writeHead(302, { location: '/preview/' }).end()
       return
     }
-    const path = normalize(decodeURIComponent(pathname.endsWith('/') ? `${pathname}index.html` : pathname))
+    const path = normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname)
     const isOurs = folders.includes(path.split(sep)[1])
     const body = isOurs ? await readFile(join(root, path)).catch(() => undefined) : undefined
     const type = types[extname(path)] ?? 'application/octet-stream'
