@@ -19,7 +19,7 @@ const columns: [string, (entry: PlanEntry) => string | number | null | undefined
   ['jobId', ({ jobId }) => jobId],
 ]
 
-/** Comma-separated values as RFC 4180 has them, with a line of names. */
+/** Comma-separated values as RFC 4180 has them, with a line of names, for a spreadsheet: see `cell`. */
 export async function csv(view: PlanView): Promise<Blob> {
   const parts = [`${columns.map(([name]) => name).join(',')}\r\n`]
   for await (const entries of pages(view)) {
@@ -51,6 +51,7 @@ async function* pages(view: PlanView): AsyncGenerator<PlanEntry[]> {
 }
 
 function cell(value: string | number | null | undefined): string {
-  const text = String(value ?? '')
+  // A file's name is never a formula: an apostrophe makes a spreadsheet take it as text.
+  const text = typeof value === 'string' && /^[=+\-@]/.test(value) ? `'${value}` : String(value ?? '')
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
