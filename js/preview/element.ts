@@ -41,6 +41,10 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   #summary: Types.PreviewSummary | null = null
   #shown: Shown = nothing
   #refusal: string | null = null
+  /** Why there are no rules between the two profiles. */
+  #profileProblem: string | null = null
+  /** Whether the worker went before it could say them. */
+  #areProfileRulesDue = false
   #isStale = false
   #isQueryNew = false
 
@@ -76,7 +80,14 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     save: (format) => void this.#save(format),
   })
   readonly #grid = new Grid({
-    read: (offset, limit) => this.#worker().call('rows', offset, limit),
+    read: async (offset, limit) => {
+      try {
+        return await this.#worker().call('rows', offset, limit)
+      } catch (error) {
+        this.#failed(error)
+        throw error
+      }
+    },
     toggle: (path) => this.#toggle(path),
     chosen: (row) => this.#details.show(row, this.#summary?.totals ?? null),
     copy: (row) => void this.#copy(pathsOf(row), 'The row'),
@@ -110,7 +121,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   )
   readonly #fromProfiles = h(
     'button',
-    { type: 'button', class: 'link', hidden: true, click: () => void this.#takeProfileRules() },
+    { type: 'button', class: 'link', hidden: true, click: () => this.#useProfileRules() },
     'Use the profiles’ rules',
   )
   readonly #swap = h(
@@ -134,16 +145,14 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   connectedCallback(): void {
     if (!this.#isBuilt) this.#build()
     // Taken out and put back, the element has lost its worker; the files it still has.
-    if (this.#session === null && this.#groups.length > 0) void this.#loadAll(this.#allItems())
+    if (this.#has('unread')) void this.#load()
+    else if (this.#isStale) void this.#refresh()
   }
 
   disconnectedCallback(): void {
     // Moving an element takes it out for a moment.
     queueMicrotask(() => {
-      if (this.isConnected) return
-      this.#session?.close()
-      this.#session = null
-      this.#summary = null
+      if (!this.isConnected) this.#lose()
     })
   }
 
@@ -191,22 +200,19 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   }
 
   async add(manifests: Types.PreviewManifest[]): Promise<void> {
-    const items = manifests.map((manifest) => this.#item(manifest))
-    this.#manifests.show(this.#groups)
-    this.#update()
-    await this.#loadAll(items)
+    for (const manifest of manifests) this.#item(manifest)
+    await this.#load()
   }
 
   clear(): void {
-    this.#session?.close()
-    this.#session = null
+    this.#lose()
     this.#groups = []
     this.#jobProfile = this.#localProfile = this.#wantedFormat = null
     this.#rules = []
-    this.#areRulesOwn = this.#isOneProfile = false
+    this.#areRulesOwn = this.#isOneProfile = this.#areProfileRulesDue = false
     this.#query = noQuery
-    this.#refusal = null
-    this.#workerProblem.hidden = true
+    this.#refusal = this.#profileProblem = null
+    say(this.#workerProblem, null)
     this.#jobSlot.show(null)
     this.#localSlot.show(null)
     this.#editor.show([])
@@ -333,7 +339,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   }
 
   /** Takes a manifest in, beside those of its root. */
-  #item({ name, data, rootPath, ...rest }: Types.PreviewManifest): Item {
+  #item({ name, data, rootPath, ...rest }: Types.PreviewManifest): void {
     const item: Item = {
       id: ++this.#items,
       name,
@@ -342,45 +348,86 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       lastModified: rest.lastModified ?? (data instanceof File ? data.lastModified : 0),
       key: rest.key,
       jobId: rest.jobId,
-      state: 'reading',
+      state: 'unread',
       fileCount: 0,
       hasAbsolutePaths: false,
     }
-    const root = rootPath ?? this.#likelyRoot()
-    const group = this.#groups.find((group) => group.rootPath === root)
+    const root = rootPath === undefined ? this.#likelyRoot() : { rootPath, guessedFrom: null }
+    // What was told and what was guessed are not one, though they are the same.
+    const group = this.#groups.find(
+      ({ rootPath, guessedFrom }) => rootPath === root.rootPath && guessedFrom === root.guessedFrom,
+    )
     if (group) group.items.push(item)
-    else this.#groups.push({ rootPath: root, items: [item] })
-    return item
+    else this.#groups.push({ ...root, items: [item] })
   }
 
   /** What a root is likely to be that nobody has told: where the rules begin. */
-  #likelyRoot(): string {
-    return this.#jobProfile?.fileSystemLocations?.[0]?.path ?? this.#rules[0]?.sourcePath ?? ''
+  #likelyRoot(): Omit<Group, 'items'> {
+    const location = this.#jobProfile?.fileSystemLocations?.[0]?.path
+    if (location) return { rootPath: location, guessedFrom: 'the job’s storage profile' }
+    const source = this.#rules[0]?.sourcePath
+    if (source) return { rootPath: source, guessedFrom: 'the first rule' }
+    return { rootPath: '', guessedFrom: null }
   }
 
+  /** The worker; one that died is replaced. */
   #worker(): Session {
-    return (this.#session ??= new Session())
+    if (this.#session?.failure) this.#lose()
+    if (!this.#session) {
+      this.#session = new Session()
+      // It is given what another one had read, unless whoever asks does so.
+      queueMicrotask(() => {
+        if (this.isConnected && this.#has('unread')) void this.#load()
+      })
+    }
+    return this.#session
+  }
+
+  /** Lets the worker go, with all that it has read. */
+  #lose(): void {
+    this.#session?.close()
+    this.#session = null
+    this.#summary = null
+    for (const item of this.#allItems()) if (typeof item.state === 'string') item.state = 'unread'
+  }
+
+  #has(state: Item['state']): boolean {
+    return this.#allItems().some((item) => item.state === state)
   }
 
   #allItems(): Item[] {
     return this.#groups.flatMap(({ items }) => items)
   }
 
-  async #loadAll(items: Item[]): Promise<void> {
+  /** Reads whatever the worker does not have. */
+  async #load(): Promise<void> {
     const session = this.#worker()
-    await Promise.all(
-      items.map(async (item) => {
-        try {
-          const loaded = await session.call('load', item.id, item.data)
-          if (session === this.#session) this.#take(item, loaded)
-        } catch (error) {
-          item.state = { problem: (error as Error).message }
-        }
-        this.#manifests.show(this.#groups)
-        this.#replan()
-      }),
-    )
+    const items = this.#allItems().filter(({ state }) => state === 'unread')
+    for (const item of items) item.state = 'reading'
+    this.#manifests.show(this.#groups)
+    this.#update()
+    if (this.#areProfileRulesDue) void this.#takeProfileRules()
+    await Promise.all(items.map((item) => this.#loadOne(session, item)))
     await this.#refresh()
+  }
+
+  async #loadOne(session: Session, item: Item): Promise<void> {
+    try {
+      const loaded = await session.call('load', item.id, item.data)
+      if (session !== this.#session) return
+      say(this.#workerProblem, null)
+      this.#take(item, loaded)
+    } catch (error) {
+      if (session !== this.#session) return
+      // Where it is the worker that is bad, the file may be good: the next worker reads it.
+      if (session.failure) this.#failed(error)
+      else item.state = { problem: (error as Error).message }
+    }
+    this.#manifests.show(this.#groups)
+    this.#isStale = true
+    this.#update()
+    // Not a new worker: one that cannot be had would be asked for again and again.
+    void this.#refresh()
   }
 
   /** A file has been read: it is a manifest, or something that belongs elsewhere. */
@@ -414,35 +461,59 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
 
   #separate(item: Item): void {
     this.#drop(item)
-    this.#groups.push({ rootPath: '', items: [item] })
+    this.#groups.push({ rootPath: '', guessedFrom: null, items: [item] })
     this.#manifests.show(this.#groups)
     this.#replan()
   }
 
-  /** Makes the rules those between the two profiles. */
+  /** Lets a person's rules go for those between the two profiles. */
+  #useProfileRules(): void {
+    this.#areRulesOwn = false
+    void this.#takeProfileRules()
+  }
+
+  /** Makes the rules those between the two profiles, unless they are a person's own: those only a person lets go. */
   async #takeProfileRules(): Promise<void> {
     const [job, local] = [this.#jobProfile, this.#localProfile]
-    this.#areRulesOwn = false
+    this.#isOneProfile = false
+    this.#profileProblem = null
+    this.#areProfileRulesDue = false
+    // Nothing is lost with rules that say nothing yet.
+    const isBlank = this.#rules.every((rule) => rule.sourcePath === '' && rule.destinationPath === '')
+    if (isBlank) this.#areRulesOwn = false
     if (!job || !local) {
-      this.#isOneProfile = false
-      this.#setRules([])
+      if (!this.#areRulesOwn) this.#setRules([])
+      else this.#rooted()
       return
     }
+    const session = this.#worker()
     try {
-      const rules = await this.#worker().call('rulesBetween', job, local)
+      const rules = await session.call('rulesBetween', job, local)
       if (job !== this.#jobProfile || local !== this.#localProfile) return
+      say(this.#workerProblem, null)
       this.#isOneProfile = rules === null
-      this.#setRules(rules ?? [])
+      // Rules that were set while the worker answered are newer than its answer.
+      if (!this.#areRulesOwn) this.#setRules(rules ?? [])
+      else this.#rooted()
     } catch (error) {
-      this.#failed(error)
+      if (job !== this.#jobProfile || local !== this.#localProfile) return
+      this.#areProfileRulesDue = session.failure !== null
+      if (session.failure) this.#failed(error)
+      else this.#profileProblem = (error as Error).message
+      this.#update()
     }
   }
 
   #setRules(rules: PathMappingRule[]): void {
     this.#rules = rules.map((rule) => ({ ...rule }))
     this.#editor.show(this.#rules)
+    this.#rooted()
+  }
+
+  /** Plans anew, with a likely root where there is none. */
+  #rooted(): void {
     const root = this.#likelyRoot()
-    for (const group of this.#groups) if (group.rootPath === '') group.rootPath = root
+    for (const group of this.#groups) if (group.rootPath === '') Object.assign(group, root)
     this.#manifests.refreshRoots()
     this.#replan()
   }
@@ -462,7 +533,9 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
         })),
     )
     const rules = this.#isOneProfile && !this.#areRulesOwn ? null : this.#rules
-    return { sources, rules, destinationPathFormat }
+    // As a download on a Mac does; elsewhere the format tells.
+    const caseInsensitive = this.#localProfile?.osFamily === 'MACOS' ? true : undefined
+    return { sources, rules, destinationPathFormat, caseInsensitive }
   }
 
   #sourceFormat({ rootPath }: Group, item: Item | undefined): PathFormat {
@@ -481,11 +554,14 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   #replan(): void {
     this.#isStale = true
     this.#update()
-    void this.#refresh()
+    if (this.isConnected && this.#has('unread')) void this.#load()
+    else void this.#refresh()
   }
 
   /** Brings the list up to date with what was given and chosen. */
   async #refreshed(): Promise<void> {
+    // Nobody sees it, and its worker is gone; put back, it makes up for this.
+    if (!this.isConnected) return
     const busy = setTimeout(() => {
       setAttribute(this.#app, 'aria-busy', 'true')
     }, patience)
@@ -495,6 +571,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       if (this.#isStale) await this.#planned()
       // Without a plan nobody needs a worker.
       this.#shown = this.#summary ? await this.#worker().call('show', this.#query) : nothing
+      if (this.#summary) say(this.#workerProblem, null)
       this.#update()
       this.#grid.show(this.#shown.rowCount, this.#query.layout === 'folders', !isQueryNew)
     } catch (error) {
@@ -507,14 +584,16 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
 
   async #planned(): Promise<void> {
     this.#isStale = false
+    this.#refusal = null
+    // A worker that died is replaced first: what it had read is no longer there to be planned.
+    const session = this.#has('ready') ? this.#worker() : null
     const settings = this.#settings()
-    if (settings.sources.length === 0) {
+    if (!session || settings.sources.length === 0) {
       this.#summary = null
       return
     }
     try {
-      this.#summary = await this.#worker().call('plan', settings)
-      this.#refusal = null
+      this.#summary = await session.call('plan', settings)
       const { rule, rootPath } = this.#query
       const { rules, roots } = this.#summary.totals
       if (rule !== undefined && rule >= rules.length) this.#query = { ...this.#query, rule: undefined }
@@ -522,6 +601,8 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
         this.#query = { ...this.#query, rootPath: undefined }
       this.dispatchEvent(new CustomEvent('attachments-plan', { detail: this.#summary, bubbles: true }))
     } catch (error) {
+      // That is no word about the rules.
+      if (session.failure) throw error
       // What was shown before stays, and the rules say why.
       this.#refusal = (error as Error).message
     }
@@ -573,7 +654,8 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       const missing = job ? 'This machine’s' : 'The job’s'
       return `${missing} profile is missing: paths are mapped from the job’s to this machine’s.`
     }
-    if (this.#isOneProfile) return 'Both are one profile, so paths stay as they are.'
+    if (this.#profileProblem !== null) return this.#profileProblem
+    if (this.#isOneProfile && !this.#areRulesOwn) return 'Both are one profile, so paths stay as they are.'
     const names = ({ fileSystemLocations }: StorageProfile) =>
       (fileSystemLocations ?? []).map(({ name }) => name).join(', ') || 'none'
     const isShared = job.fileSystemLocations?.some(({ name }) =>
@@ -612,11 +694,15 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   }
 
   async #copyShown(): Promise<void> {
-    const text = await this.#worker().call('copied')
-    const { entryCount } = this.#shown
-    if (text === null)
-      this.#say(`${counted(entryCount, 'file')} are too many for the clipboard; export them instead.`)
-    else await this.#copy(text, counted(entryCount, 'path'))
+    try {
+      const text = await this.#worker().call('copied')
+      const { entryCount } = this.#shown
+      if (text === null)
+        this.#say(`${counted(entryCount, 'file')} are too many for the clipboard; export them instead.`)
+      else await this.#copy(text, counted(entryCount, 'path'))
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   async #copy(text: string, what: string): Promise<void> {
@@ -649,7 +735,9 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   }
 
   #failed(error: unknown): void {
-    if (!(error instanceof Closed)) say(this.#workerProblem, (error as Error).message)
+    if (error instanceof Closed) return
+    if (this.#session?.failure) this.#lose()
+    say(this.#workerProblem, (error as Error).message)
   }
 }
 

@@ -13,13 +13,14 @@ export type Item = {
   lastModified: number
   key: string | undefined
   jobId: string | undefined
-  state: 'reading' | 'ready' | { problem: string }
+  /** `unread`: no worker has it, or only one that is gone. */
+  state: 'unread' | 'reading' | 'ready' | { problem: string }
   fileCount: number
   hasAbsolutePaths: boolean
 }
 
-/** Manifests with one asset root. */
-export type Group = { rootPath: string; items: Item[] }
+/** Manifests with one asset root, and where that was taken from while nobody has told it. */
+export type Group = { rootPath: string; guessedFrom: string | null; items: Item[] }
 
 /** What the list asks of its page. */
 export type ManifestHost = {
@@ -33,7 +34,16 @@ export type ManifestHost = {
 }
 
 /** A group's elements that change while it is there. */
-type Shown = { group: Group; problem: HTMLElement; input: HTMLInputElement; totals: HTMLElement }
+type Shown = {
+  group: Group
+  guess: HTMLElement
+  problem: HTMLElement
+  input: HTMLInputElement
+  totals: HTMLElement
+}
+
+/** What stands for the number of files while it is not known. */
+const stateNames: Record<string, string> = { unread: 'not read', reading: 'reading…' }
 
 export class ManifestList {
   readonly element = h('div', { class: 'manifests' })
@@ -52,8 +62,10 @@ export class ManifestList {
 
   /** Shows roots that were set by other means than typing. */
   refreshRoots(): void {
-    for (const { group, input } of this.#shown)
+    for (const { group, guess, input } of this.#shown) {
       if (input.value !== group.rootPath) input.value = group.rootPath
+      showGuess(guess, group)
+    }
   }
 
   /** Shows what the plan holds of each root. */
@@ -95,24 +107,28 @@ export class ManifestList {
 
   #group(group: Group, number: number): HTMLElement {
     const problem = h('p', { class: 'problem', id: `root-problem-${number}`, hidden: true })
+    const guess = h('p', { class: 'notice', id: `root-guess-${number}` })
+    showGuess(guess, group)
     const input = h('input', {
       class: 'path',
       id: `root-${number}`,
       spellcheck: 'false',
       autocomplete: 'off',
       placeholder: 'Z:\\Projects or /mnt/projects',
-      'aria-describedby': problem.id,
+      'aria-describedby': `${guess.id} ${problem.id}`,
       input: () => {
         group.rootPath = input.value.trim()
+        group.guessedFrom = null
+        showGuess(guess, group)
         this.#host.changed()
       },
     })
     input.value = group.rootPath
     const totals = h('div', { class: 'totals' })
-    this.#shown.push({ group, problem, input, totals })
+    this.#shown.push({ group, guess, problem, input, totals })
     // Names that hold all their path need no root, and what is no manifest has none.
     const needsRoot = group.items.some(({ hasAbsolutePaths, state }) =>
-      state === 'ready' ? !hasAbsolutePaths : state === 'reading',
+      state === 'ready' ? !hasAbsolutePaths : typeof state === 'string',
     )
     return h(
       'section',
@@ -124,6 +140,7 @@ export class ManifestList {
           'Asset root',
         ),
       needsRoot && input,
+      needsRoot && guess,
       problem,
       totals,
       h('ul', { class: 'files' }, ...group.items.map((item) => this.#item(item, group))),
@@ -142,7 +159,7 @@ export class ManifestList {
       h(
         'span',
         { class: 'muted' },
-        state === 'reading' ? 'reading…' : isBad ? '' : counted(fileCount, 'file'),
+        typeof state === 'object' ? '' : (stateNames[state] ?? counted(fileCount, 'file')),
       ),
       !isBad &&
         group.items.length > 1 &&
@@ -151,4 +168,13 @@ export class ManifestList {
       isBad && h('p', { class: 'problem', role: 'alert' }, state.problem),
     )
   }
+}
+
+/** Says where a root was taken from that nobody has told. */
+function showGuess(element: HTMLElement, { guessedFrom }: Group): void {
+  setText(
+    element,
+    guessedFrom === null ? '' : `Taken from ${guessedFrom}; change it if the job’s root was another.`,
+  )
+  element.hidden = guessedFrom === null
 }

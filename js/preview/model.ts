@@ -21,6 +21,12 @@ const largestDocument = 1 << 20
 /** A clipboard with more lines than this helps nobody. */
 const mostCopied = 100_000
 
+/** How what is shown is written; a script may ask for what there is not. */
+const writers = new Map<string, (view: PlanView, plan: DownloadPlan) => Promise<Blob>>([
+  ['csv', csv],
+  ['json', (view, plan) => json(view, plan.totals())],
+])
+
 export class PlanModel implements Model {
   readonly #manifests = new Map<number, Manifest>()
   readonly #open = new Set<string>()
@@ -56,14 +62,14 @@ export class PlanModel implements Model {
     return job.storageProfileId === local.storageProfileId ? null : generatePathMappingRules(job, local)
   }
 
-  plan({ sources, rules, destinationPathFormat }: Settings): PreviewSummary {
+  plan({ sources, rules, destinationPathFormat, caseInsensitive }: Settings): PreviewSummary {
     const applier = rules === null ? undefined : new PathMappingApplier(rules, destinationPathFormat)
     const known = sources.flatMap(({ id, ...source }) => {
       const manifest = this.#manifests.get(id)
       return manifest ? [{ ...source, manifest, applier }] : []
     })
     try {
-      const plan = planDownload(known, { destinationPathFormat })
+      const plan = planDownload(known, { destinationPathFormat, caseInsensitive })
       // Only now: where the settings are refused, what is shown stays.
       this.#release()
       this.#plan = plan
@@ -91,11 +97,13 @@ export class PlanModel implements Model {
   }
 
   async exported(format: 'csv' | 'json'): Promise<Blob> {
+    const write = writers.get(format)
+    if (!write) throw new Error(`There is no export as ${format}: it is csv or json.`)
     if (!this.#plan) throw new Error('There is nothing to export yet: add a manifest first.')
     // A view of its own: the one that is shown may be replaced while this is written.
     const view = this.#plan.view(optionsOf(this.#query))
     try {
-      return await (format === 'csv' ? csv(view) : json(view, this.#plan.totals()))
+      return await write(view, this.#plan)
     } finally {
       view.free()
     }

@@ -24,6 +24,8 @@ export type Settings = {
   /** `null`: paths stay as they are. */
   rules: PathMappingRule[] | null
   destinationPathFormat: PathFormat
+  /** By default told from the format. */
+  caseInsensitive: boolean | undefined
 }
 
 /** What is shown of the plan: a list, or folders with those that are open. */

@@ -25,6 +25,12 @@ export class Session {
   readonly #waiting = new Map<number, Waiting>()
   readonly #worker: Worker
   #calls = 0
+  #failure: Failure | null = null
+
+  /** Why the worker is gone; `null` while it is there. */
+  get failure(): Failure | null {
+    return this.#failure
+  }
 
   constructor() {
     // Bundlers look for exactly this expression.
@@ -42,6 +48,8 @@ export class Session {
   }
 
   call<M extends keyof Model>(method: M, ...parameters: Parameters<Model[M]>): Promise<Result<Model[M]>> {
+    // A worker that is gone would leave a caller waiting for ever.
+    if (this.#failure) return Promise.reject(this.#failure)
     const request: Request = { id: ++this.#calls, method, parameters }
     return new Promise((resolve, reject) => {
       this.#waiting.set(request.id, { resolve, reject })
@@ -56,6 +64,7 @@ export class Session {
   }
 
   #end(failure: Failure): void {
+    this.#failure ??= failure
     for (const { reject } of this.#waiting.values()) reject(failure)
     this.#waiting.clear()
   }

@@ -8,6 +8,7 @@ import { createManifest } from 'rusty-attachments/wasm'
 import instance from '../../dist/rusty_attachments.js'
 import { PlanModel } from '../../dist/preview/model.js'
 import { barOf, placeOf } from '../../dist/preview/scroll.js'
+import { Session } from '../../dist/preview/session.js'
 import './support.mjs'
 
 const rule = (destinationPath) => ({ sourcePathFormat: 'posix', sourcePath: '/p', destinationPath })
@@ -53,4 +54,35 @@ test('the scroll bar and the list lead to each other, to both ends', () => {
   assert.equal(placeOf(100, room, height, margin), 100)
   assert.equal(placeOf(room - 100, room, height, margin), height - 100)
   assert.equal(placeOf(1_234, 5_000, 5_000, margin), 1_234)
+})
+
+test('a name that a spreadsheet would take for a formula is exported as text', async () => {
+  const model = new PlanModel()
+  const paths = ['=1+1', '+a', '-a', '@a', 'a=1']
+  const files = paths.map((path) => ({ path, hash: 'a'.repeat(32), size: 1, mtime: 1 }))
+  await model.load(1, new Blob([createManifest({ files }).encode()]))
+  const sources = [{ id: 1, rootPath: '/p', sourcePathFormat: 'posix', lastModified: 0 }]
+  model.plan({ sources, rules: [rule('/q')], destinationPathFormat: 'posix' })
+  const [names, ...lines] = (await (await model.exported('csv')).text()).trimEnd().split('\r\n')
+  const cells = lines.map((line) => line.split(',')[names.split(',').indexOf('path')])
+  assert.deepEqual(cells.sort(), ["'+a", "'-a", "'=1+1", "'@a", 'a=1'])
+  await assert.rejects(model.exported('xml'), /no export as xml/)
+})
+
+test('a worker that stopped answers no later call either, but refuses it', async (t) => {
+  const workers = []
+  globalThis.Worker = class extends EventTarget {
+    constructor() {
+      super()
+      workers.push(this)
+    }
+    postMessage() {}
+    terminate() {}
+  }
+  t.after(() => delete globalThis.Worker)
+  const session = new Session()
+  const underWay = session.call('copied')
+  workers[0].dispatchEvent(new Event('error'))
+  await assert.rejects(underWay, /worker stopped/)
+  await assert.rejects(session.call('copied'), /worker stopped/)
 })

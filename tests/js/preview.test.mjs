@@ -118,6 +118,25 @@ describe('what it shows', () => {
     await rowsWhere(page, (rows) => rows.length === 6 && rows[1].reason.startsWith('No path mapping rule'))
   })
 
+  test('each row that keys lead to is another element, so that a screen reader hears of it', async (t) => {
+    const page = await openSample(t, preview)
+    const grid = page.getByRole('treegrid')
+    await grid.focus()
+    const heard = []
+    for (let index = 0; index < 30; index++) {
+      await page.keyboard.press('ArrowDown')
+      await page.locator(`.row[aria-rowindex="${index + 2}"][aria-selected=true]`).waitFor()
+      const id = await grid.getAttribute('aria-activedescendant')
+      assert.equal(await page.locator(`#${id}:not([hidden])`).getAttribute('aria-selected'), 'true')
+      heard.push(id)
+    }
+    assert.equal(new Set(heard).size, 30)
+    // In a list there is no folder to return to.
+    await page.keyboard.press('ArrowLeft')
+    await page.keyboard.press('ArrowDown')
+    await page.locator('.row[aria-rowindex="32"][aria-selected=true]').waitFor()
+  })
+
   test('a file that is looked at shows its paths in full, its rule and its exact time', async (t) => {
     const page = await openSample(t, preview)
     await page.getByRole('treegrid').focus()
@@ -192,6 +211,103 @@ describe('what a person gives it', () => {
     await page.getByRole('button', { name: /^Unmapped 3/ }).waitFor()
     await page.getByLabel('Asset root', { exact: true }).nth(2).fill('/mnt/cache/logs')
     await page.getByRole('button', { name: /^Unmapped 1/ }).waitFor()
+  })
+
+  test('a person’s rules stay, whichever profiles come and go, until they are let go', async (t) => {
+    const page = await openPage(t, preview)
+    const given = [
+      profile('sp-1', 'LINUX', { P: '/p' }),
+      profile('sp-2', 'LINUX', { P: '/mnt/p' }),
+      manifest('a'),
+    ]
+    await page.evaluate(async ([, , text]) => {
+      const preview = document.querySelector('attachments-preview')
+      await preview.add([{ name: 'one', data: text, rootPath: '/p' }])
+    }, given)
+    await page.getByRole('button', { name: 'Add a rule' }).click()
+    await page.getByLabel('Source path of rule 1').fill('/p')
+    await page.getByLabel('Destination path of rule 1').fill('/mine')
+    await rowsWhere(page, ([row]) => row?.destination === '/mine/a')
+    await drop(page, 'attachments-preview', [json('job.json', given[0])])
+    await page.getByText('This machine’s profile is missing').waitFor()
+    assert.equal(await page.getByLabel('Destination path of rule 1').inputValue(), '/mine')
+    await drop(page, 'attachments-preview', [json('mine.json', given[1])])
+    await page.getByRole('button', { name: 'Use the profiles’ rules' }).waitFor()
+    await rowsWhere(page, ([row]) => row?.destination === '/mine/a')
+    await page.getByRole('button', { name: 'Use the profiles’ rules' }).click()
+    await rowsWhere(page, ([row]) => row?.destination === '/mnt/p/a')
+    // Rules between profiles that are no longer there go with them.
+    await page.getByRole('button', { name: 'Remove This machine’s storage profile' }).click()
+    await rowsWhere(page, ([row]) => row?.status === 'Unmapped')
+  })
+
+  test('rules that a script sets right after the profiles are not overtaken by theirs', async (t) => {
+    const page = await openPage(t, preview)
+    await page.evaluate(
+      async ([job, local, text]) => {
+        const preview = document.querySelector('attachments-preview')
+        preview.jobStorageProfile = job
+        preview.localStorageProfile = local
+        preview.rules = [{ sourcePathFormat: 'posix', sourcePath: '/p', destinationPath: '/script' }]
+        // Behind the profiles' answer, since the worker gives one after another.
+        await preview.add([{ name: 'one', data: text, rootPath: '/p' }])
+      },
+      [profile('sp-1', 'LINUX', { P: '/p' }), profile('sp-2', 'LINUX', { P: '/mnt/p' }), manifest('a')],
+    )
+    await rowsWhere(page, ([row]) => row?.destination === '/script/a')
+  })
+
+  test('a root that was guessed says so and whence, until it is changed', async (t) => {
+    const page = await openPage(t, preview)
+    await drop(page, 'attachments-preview', [
+      json('job.json', profile('sp-job', 'LINUX', { Projects: '/projects' })),
+      { name: 'frames_output', text: manifest('a') },
+    ])
+    const input = page.getByLabel('Asset root', { exact: true })
+    const words = 'Taken from the job’s storage profile; change it if the job’s root was another.'
+    await page.getByText(words).waitFor()
+    assert.equal(await input.inputValue(), '/projects')
+    await input.fill('/projects/Lighthouse')
+    await page.getByText(words).waitFor({ state: 'hidden' })
+    await page.evaluate(async (text) => {
+      const preview = document.querySelector('attachments-preview')
+      preview.clear()
+      preview.rules = [{ sourcePathFormat: 'posix', sourcePath: '/p', destinationPath: '/q' }]
+      await preview.add([
+        { name: 'told', data: text, rootPath: '/p' },
+        { name: 'guessed', data: text },
+      ])
+    }, manifest('a'))
+    const cards = page.locator('.manifests .card')
+    await cards.nth(1).getByText('Taken from the first rule;').waitFor()
+    assert.equal(await cards.nth(0).locator('.notice').isVisible(), false)
+  })
+
+  test('on a Mac names that differ in case alone are one', async (t) => {
+    const page = await openPage(t, preview)
+    const hazards = async (osFamily) => {
+      await page.evaluate(
+        async ([job, local, text]) => {
+          const preview = document.querySelector('attachments-preview')
+          preview.clear()
+          preview.jobStorageProfile = job
+          preview.localStorageProfile = local
+          await preview.add([{ name: 'one', data: text, rootPath: '/p' }])
+        },
+        [
+          profile('sp-1', 'LINUX', { P: '/p' }),
+          profile('sp-2', osFamily, { P: '/mnt/p' }),
+          manifest('A', 'a'),
+        ],
+      )
+      const found = await rowsWhere(
+        page,
+        (rows) => rows.length === 2 && rows.every(({ destination }) => destination.startsWith('/mnt/p/')),
+      )
+      return found.filter(({ status }) => status === 'Hazard').length
+    }
+    assert.equal(await hazards('MACOS'), 1)
+    assert.equal(await hazards('LINUX'), 0)
   })
 
   test('a script gives the same, hears of every plan, and may move the element', async (t) => {
@@ -353,6 +469,51 @@ describe('bad input is said where the person is looking, and nothing else breaks
     await page.getByLabel('Asset root', { exact: true }).first().fill('Projects')
     await page.getByText('“Projects” is not an absolute POSIX path').waitFor()
   })
+})
+
+describe('a worker that is gone', () => {
+  test('is said, and replaced for what is asked next', async (t) => {
+    const page = await openPage(t, preview, { expected: /ERR_FAILED/ })
+    const add = (name) =>
+      page.evaluate(
+        async ([name, text]) => {
+          const preview = document.querySelector('attachments-preview')
+          await preview.add([{ name, data: text, rootPath: '/p' }])
+        },
+        [name, manifest(name)],
+      )
+    await page.route('**/preview/worker.js', (route) => route.abort(), { times: 1 })
+    await add('one')
+    const banner = page.locator('.banner')
+    await banner.filter({ hasText: 'the preview’s worker stopped: its script could not be loaded' }).waitFor()
+    await page.locator('.files li').filter({ hasText: 'not read' }).waitFor()
+    await add('two')
+    await amount(page, /^2 files/)
+    await banner.waitFor({ state: 'hidden' })
+    assert.equal(await page.locator('.files .problem').count(), 0)
+  })
+
+  test('has left nothing behind when it dies later: the next one reads the files again', async (t) => {
+    const page = await openSample(t, preview, { expected: /gone/ })
+    const [worker] = page.workers()
+    await worker.evaluate(() => {
+      setTimeout(() => {
+        throw new Error('gone')
+      })
+    })
+    await page.waitForTimeout(300)
+    const replaced = page.waitForEvent('worker')
+    await page.locator('.setup').getByLabel('Destination path of rule 1').fill('Q:\\')
+    await replaced
+    await rowsWhere(page, (rows) => rows.length > 7 && rows[7].destination.startsWith('Q:\\Lighthouse'))
+    await page.locator('.banner').waitFor({ state: 'hidden' })
+    await amount(page, /^419 files/)
+  })
+})
+
+test('an address that is none is refused, and the page is served on', async () => {
+  assert.equal((await fetch(new URL('/%', preview.url))).status, 400)
+  assert.equal((await fetch(preview.url)).status, 200)
 })
 
 describe('a large manifest', () => {
