@@ -1,14 +1,13 @@
 //! Takes what waits for a disk, or computes for long, off the threads that must not.
 
-use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rusty_attachments_core::{Error, ErrorCode, Result};
-use tokio::task::{JoinError, JoinSet};
+use rusty_attachments_core::Result;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::download::cancelled;
+use crate::ended::lost;
 
 /// The most numbers that one thread takes at a time.
 const BATCH: usize = 256;
@@ -63,26 +62,10 @@ pub(crate) async fn spread<T: Send + 'static>(
     Ok(done)
 }
 
-/// A thread or task that ended without a result. A panic becomes an error: who waits for the run must hear of it.
-pub(crate) fn lost(error: JoinError) -> Error {
-    let Ok(panic) = error.try_into_panic() else {
-        // The runtime is being shut down, and with it the run.
-        return cancelled();
-    };
-    let message = format!(
-        "A part of the run broke down ({}). This is a mistake in rusty-attachments: please report it.",
-        words(&*panic)
-    );
-    Error::new(ErrorCode::Io, message)
-}
-
-fn words(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it does not say why")
-}
-
 #[cfg(test)]
 mod tests {
+    use rusty_attachments_core::ErrorCode;
+
     use super::*;
 
     #[tokio::test]

@@ -14,9 +14,9 @@ use rusty_attachments_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
-use crate::download::{
-    Concurrency, DownloadOptions, DownloadReport, FileFailure, RunControl, cancelled, download,
-};
+use crate::concurrency::Concurrency;
+use crate::download::{DownloadOptions, DownloadReport, FileFailure, RunControl, download};
+use crate::ended::cancelled;
 use crate::manifests::{
     DownloadedManifest, FetchedManifest, ManifestSelection, discover_all, download_manifests,
 };

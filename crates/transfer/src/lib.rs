@@ -5,8 +5,10 @@
 
 mod blocking;
 mod client;
+mod concurrency;
 mod descriptors;
 mod download;
+mod ended;
 mod job;
 mod listing;
 mod manifests;
@@ -19,9 +21,10 @@ mod sync;
 pub use client::{
     Client, Credentials, CredentialsSource, ObjectReader, ProvideCredentials, ProvidedCredentials, S3Settings,
 };
+pub use concurrency::Concurrency;
 pub use download::{
-    Concurrency, ConflictResolution, DownloadOptions, DownloadReport, FileFailure, RunControl,
-    SettledCallback, SettledFile, Verify,
+    ConflictResolution, DownloadOptions, DownloadReport, FileFailure, RunControl, SettledCallback,
+    SettledFile, Verify,
 };
 pub use job::{
     DownloadResult, JobDownloadResult, JobInfo, JobOutputsOptions, MultiJobDownloadResult,

@@ -7,7 +7,7 @@ use rusty_attachments_core::Result;
 use rusty_attachments_core::keys::ListedObject;
 
 use crate::client::{Client, Page, Since};
-use crate::download::Concurrency;
+use crate::concurrency::Concurrency;
 use crate::pace::{Finished, Pace};
 
 /// What a page holds in memory, as XML and as keys.

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::blocking::blocking;
 use crate::client::{Client, has_changed};
-use crate::download::{Concurrency, cancelled};
+use crate::concurrency::Concurrency;
+use crate::ended::cancelled;
 use crate::listing::list_all;
 use crate::pace::{Finished, MEMORY, Pace};
 use crate::progress::Progress;

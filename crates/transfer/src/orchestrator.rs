@@ -8,7 +8,8 @@ use rusty_attachments_core::{
 };
 
 use crate::client::{Client, CredentialsSource, S3Settings};
-use crate::download::{Concurrency, DownloadOptions, DownloadReport, RunControl, download};
+use crate::concurrency::Concurrency;
+use crate::download::{DownloadOptions, DownloadReport, RunControl, download};
 use crate::manifests::{self, DownloadedManifest, ManifestSelection};
 use crate::progress::Progress;
 

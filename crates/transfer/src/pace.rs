@@ -9,9 +9,9 @@ use rusty_attachments_core::Result;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::blocking::lost;
+use crate::concurrency::Concurrency;
 use crate::descriptors::jobs_allowed;
-use crate::download::Concurrency;
+use crate::ended::lost;
 
 /// What the bodies of all jobs under way may hold together. Connections and the allocator take as much again.
 pub(crate) const MEMORY: u64 = 24 * 1024 * 1024;

@@ -14,9 +14,8 @@ use rusty_attachments_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::blocking::blocking;
-use crate::download::{
-    DownloadOptions, FileFailure, RunControl, SettledFile, cancelled, concerns_all, download,
-};
+use crate::download::{DownloadOptions, FileFailure, RunControl, SettledFile, download};
+use crate::ended::{cancelled, concerns_all};
 use crate::job::{DownloadResult, MultiJobDownloadResult, PathOptions};
 use crate::manifests::{FetchedManifest, download_manifests};
 use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::answer::unexpected;
 use super::checkpoint::text;
-use super::pass::unexpected;
 use super::{Category, CheckpointJob, FailedAction, FailedManifest, Timestamp};
 use crate::error::Result;
 use crate::keys::{RootReference, match_manifests_to_roots};

@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::answer::parsed;
 use super::category::{Category, categorize, known_details, succeeded};
 use super::checkpoint::text;
 use super::job::{Action, ActionSummary, Job};
 use super::progress::Progress;
 use super::search::{Page, Search};
+use super::source::SyncSource;
 use super::{Checkpoint, CheckpointJob, FailedJobs, Sidecar, Timestamp, WrittenFiles};
 use crate::error::{Error, ErrorCode, Result};
 use crate::hash::xxh128_hex;
-use crate::path::PathFormat;
 use crate::storage_profile::StorageProfileWithId;
 
 /// The most that a page of sessions or session actions can hold.
@@ -50,26 +50,6 @@ pub struct SyncRequest {
     pub operation: &'static str,
     /// Its input without farm and queue; `dateTime`s in milliseconds since the epoch.
     pub input: Value,
-}
-
-/// An output manifest to download.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SyncSource {
-    /// Its key below `Manifests/`.
-    pub output_manifest_path: String,
-    /// The job.
-    pub job_id: String,
-    /// The session action that wrote it.
-    pub session_action_id: String,
-    /// The asset root, as the job has it.
-    pub root_path: String,
-    /// The format of the root.
-    pub root_path_format: PathFormat,
-    /// The profile that the job was submitted with.
-    pub storage_profile_id: Option<String>,
-    /// The only local paths that are wanted: what failed before.
-    pub only: Option<BTreeSet<String>>,
 }
 
 /// What a pass has found.
@@ -629,17 +609,4 @@ fn write_times_as_python(job: &mut Map<String, Value>) {
             *value = time.to_string().into();
         }
     }
-}
-
-fn parsed<T: DeserializeOwned>(body: &str, operation: &str) -> Result<T> {
-    serde_json::from_str(body).map_err(|cause| unexpected(operation, cause))
-}
-
-pub(super) fn unexpected(operation: &str, cause: serde_json::Error) -> Error {
-    Error::new(
-        ErrorCode::Network,
-        format!("{operation} answered what cannot be read: {cause}. Does a proxy answer in its place?"),
-    )
-    .with("operation", operation)
-    .caused_by(cause)
 }

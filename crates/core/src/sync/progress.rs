@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::checkpoint::to_ascii_json;
 use super::job::{Job, action_index};
 use super::outstanding::is_after;
-use super::pass::SyncSource;
+use super::source::SyncSource;
 use super::{
     Category, Checkpoint, CheckpointJob, FailedAction, FailedManifest, OutstandingJob, Sidecar, SyncPass,
     WrittenFiles,

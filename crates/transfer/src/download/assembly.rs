@@ -9,13 +9,13 @@ use rusty_attachments_core::{PlannedFile, Result};
 use tokio_util::sync::CancellationToken;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::cancelled;
 use super::content::hex;
 use super::disk::DiskContext;
 use super::file::TempFile;
 use super::layout::{FileRange, Layout};
 use super::partial;
 use super::positioned::{read_at, write_at};
+use crate::ended::cancelled;
 
 const BUFFER: usize = 256 * 1024;
 

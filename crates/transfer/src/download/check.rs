@@ -11,8 +11,10 @@ use tokio_util::sync::CancellationToken;
 use super::content::{has_parts, parts};
 use super::disk::path_error;
 use super::file::{numbered, set_mtime};
-use super::{ConflictResolution, DownloadOptions, Verify, cancelled};
+use super::link;
+use super::options::{ConflictResolution, DownloadOptions, Verify};
 use crate::blocking::spread;
+use crate::ended::cancelled;
 
 /// What the reference's times lose on their way through a floating point number.
 const TOLERANCE_NANOS: i128 = 1_000;
@@ -50,7 +52,7 @@ fn decide(file: &PlannedFile<'_>, options: &DownloadOptions, cancel: &Cancellati
         let hazard_code = serde_json::to_value(hazard.code).unwrap_or_default();
         return Err(path_error(ErrorCode::Io, hazard.message.clone(), target).with("hazard", hazard_code));
     }
-    let Some(parts) = parts(file) else { return super::link::decide(file, options) };
+    let Some(parts) = parts(file) else { return decide_link(file, options) };
     if parts.is_empty() {
         let message = format!("The manifest says nothing about the content of {}.", file.path);
         return Err(path_error(ErrorCode::InvalidManifest, message, target));
@@ -81,6 +83,28 @@ fn decide(file: &PlannedFile<'_>, options: &DownloadOptions, cancel: &Cancellati
         }
     }
     Ok(Decision::Fetch)
+}
+
+/// What is to be done about a link.
+fn decide_link(file: &PlannedFile<'_>, options: &DownloadOptions) -> Result<Decision> {
+    let path = Path::new(file.local_path);
+    let text = link::text(file)?;
+    if fs::read_link(path).is_ok_and(|there| there == text) {
+        return Ok(Decision::Skip);
+    }
+    let copies = (1..).map(|number| numbered(path, number));
+    let copy = || {
+        copies
+            .take_while(|copy| fs::symlink_metadata(copy).is_ok())
+            .find(|copy| fs::read_link(copy).is_ok_and(|there| there == text))
+    };
+    Ok(match options.conflict_resolution {
+        ConflictResolution::Skip if fs::symlink_metadata(path).is_ok() => Decision::Skip,
+        ConflictResolution::CreateCopy => {
+            copy().map_or(Decision::Fetch, |copy| Decision::SkipFor(Box::new(copy)))
+        }
+        _ => Decision::Fetch,
+    })
 }
 
 /// What a path leads to, which for a link to nowhere is nothing; `None` if the path itself is not there.
@@ -138,10 +162,4 @@ fn has_mtime(metadata: &Metadata, micros: i64) -> bool {
         Err(before) => -(before.duration().as_nanos() as i128),
     };
     (nanos - i128::from(micros) * 1_000).abs() <= TOLERANCE_NANOS
-}
-
-/// The first free name of `target` and its numbered copies, for links, which have no content to compare.
-pub(crate) fn first_free(target: &Path) -> PathBuf {
-    let mut names = (0..).map(|number| numbered(target, number));
-    names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| target.to_owned())
 }

@@ -8,9 +8,9 @@ use std::path::Path;
 use rusty_attachments_core::{ErrorCode, PlannedDeletion, Result};
 use tokio_util::sync::CancellationToken;
 
-use super::FileFailure;
 use super::directory::Directories;
 use super::disk::{DiskContext, path_error};
+use super::report::FileFailure;
 
 /// Deletes, and gives what could not be to `failed`, whose `false` ends it.
 pub(crate) fn apply(

@@ -9,47 +9,11 @@ use std::sync::Arc;
 use rusty_attachments_core::Result;
 use tokio_util::sync::CancellationToken;
 
-use super::cancelled;
 use super::disk::DiskContext;
-use super::file_system::{flush_file_systems, sync_file_system};
+use super::file_system::flush_file_systems;
+use super::flush::{Extent, Flush, Flushing};
 use crate::blocking::{blocking, spread};
-
-/// A file that is to be flushed.
-#[derive(Debug, Clone)]
-pub(super) struct Flushing {
-    pub path: PathBuf,
-    /// Whether this run wrote it.
-    pub is_new: bool,
-}
-
-impl Flushing {
-    /// What this run wrote and could not be flushed has the right size and time and perhaps nothing in it: the next run
-    /// must not find it there.
-    pub(super) fn take_away(&self) {
-        if self.is_new {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Brings what was written to an open file or directory to the disk; the path says which.
-pub(super) type Flush = Arc<dyn Fn(&File, &Path, Extent) -> io::Result<()> + Send + Sync>;
-
-/// What is flushed at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    Alone,
-    /// With all that is on the same file system.
-    FileSystem,
-}
-
-/// The system's way to do that.
-pub(super) fn sync(file: &File, _: &Path, extent: Extent) -> io::Result<()> {
-    match extent {
-        Extent::Alone => file.sync_all(),
-        Extent::FileSystem => sync_file_system(file),
-    }
-}
+use crate::ended::cancelled;
 
 /// From so many files on, their file systems are flushed as a whole. That takes along what others wrote, so a few
 /// files are flushed by themselves.
@@ -142,6 +106,7 @@ fn flush_directory(path: &Path, sync: &Flush) -> io::Result<()> {
 mod tests {
     use rusty_attachments_core::ErrorCode;
 
+    use super::super::flush::sync;
     use super::*;
 
     fn home(name: &str) -> PathBuf {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rusty_attachments_core::Result;
 
-use super::durable::{Flush, Flushing};
+use super::flush::{Flush, Flushing};
 
 /// Flushes the file systems that these files are on, with the directories above the files. None where that is not
 /// possible, or not surely: then the files have to be flushed one by one.
@@ -21,7 +21,7 @@ pub(super) fn flush_file_systems(files: &[Flushing], sync: &Flush) -> Option<Vec
     use std::os::unix::fs::MetadataExt;
 
     use super::disk::DiskContext;
-    use super::durable::Extent;
+    use super::flush::Extent;
 
     if !tells_errors() {
         return None;
@@ -58,17 +58,6 @@ pub(super) fn flush_file_systems(_: &[Flushing], _: &Flush) -> Option<Vec<Result
     None
 }
 
-/// Flushes the file system that an open file or directory is on.
-#[cfg(target_os = "linux")]
-pub(super) fn sync_file_system(file: &File) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(file)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn sync_file_system(_: &File) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
 /// Before Linux 5.8 a flush of a whole file system kept quiet about what it could not write.
 #[cfg(target_os = "linux")]
 fn tells_errors() -> bool {
@@ -93,7 +82,7 @@ fn is_known(directory: &Path) -> io::Result<bool> {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::durable::sync;
+    use super::super::flush::sync;
     use super::*;
 
     #[test]

@@ -9,27 +9,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::Run;
-use super::durable::{Flush, Flushing, flush_files, sync};
+use super::durable::flush_files;
 use super::file::Placed;
-use crate::blocking::lost;
+use super::flush::{Flush, Flushing, sync};
+use super::report::{SettledCallback, SettledFile};
+use super::run::Run;
+use crate::ended::lost;
 
 /// How long files gather before they are flushed together.
 const GATHERING: Duration = Duration::from_millis(250);
 /// The most that are flushed together, so that what is whole is soon known.
 const MOST: usize = 4_096;
-
-/// What became of a file for good.
-#[derive(Debug, Clone)]
-pub struct SettledFile {
-    /// Its index in the plan.
-    pub index: usize,
-    /// Why it is not there; none where it is there and flushed, or was left as it was found.
-    pub error: Option<Error>,
-}
-
-/// Takes what became of files, from whichever thread.
-pub type SettledCallback = Arc<dyn Fn(Vec<SettledFile>) + Send + Sync>;
 
 /// A file that is there, but not on the disk for good.
 pub(super) struct Unflushed {

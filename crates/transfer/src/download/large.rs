@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusty_attachments_core::{Error, Result};
 use tokio::sync::{OnceCell, SemaphorePermit};
 
-use super::Run;
 use super::assembly::Assembly;
 use super::content::parts;
 use super::layout::{FileRange, Layout};
 use super::object::{self, Outcome, RESTARTS, TRIES};
+use super::run::Run;
 use super::writer::{PIECE, Writer};
 use crate::blocking::blocking;
 use crate::client::has_changed;

@@ -6,33 +6,10 @@ use std::path::{Component, Path, PathBuf};
 
 use rusty_attachments_core::{Content, ErrorCode, PlannedFile, Result};
 
-use super::check::{Decision, first_free};
 use super::directory::Directories;
 use super::disk::{DiskContext, path_error};
 use super::file::{Placed, numbered, rename_new, temporary_name};
-use super::{ConflictResolution, DownloadOptions};
-
-/// What is to be done about a link.
-pub(crate) fn decide(file: &PlannedFile<'_>, options: &DownloadOptions) -> Result<Decision> {
-    let link = Path::new(file.local_path);
-    let text = text(file)?;
-    if fs::read_link(link).is_ok_and(|there| there == text) {
-        return Ok(Decision::Skip);
-    }
-    let copies = (1..).map(|number| numbered(link, number));
-    let copy = || {
-        copies
-            .take_while(|copy| fs::symlink_metadata(copy).is_ok())
-            .find(|copy| fs::read_link(copy).is_ok_and(|there| there == text))
-    };
-    Ok(match options.conflict_resolution {
-        ConflictResolution::Skip if fs::symlink_metadata(link).is_ok() => Decision::Skip,
-        ConflictResolution::CreateCopy => {
-            copy().map_or(Decision::Fetch, |copy| Decision::SkipFor(Box::new(copy)))
-        }
-        _ => Decision::Fetch,
-    })
-}
+use super::options::{ConflictResolution, DownloadOptions};
 
 /// Makes the link.
 pub(crate) fn make(
@@ -75,6 +52,12 @@ pub(crate) fn make(
     result
 }
 
+/// The first free name of `target` and its numbered copies: a link has no content to compare.
+fn first_free(target: &Path) -> PathBuf {
+    let mut names = (0..).map(|number| numbered(target, number));
+    names.find(|name| fs::symlink_metadata(name).is_err()).unwrap_or_else(|| target.to_owned())
+}
+
 /// Whether a link stays inside the root, although there may be other links on the way: those that exist are followed.
 fn stays_inside(link: &Path, target: &Path, root: &Path, directories: &Directories) -> Result<bool> {
     if target.exists() {
@@ -85,7 +68,7 @@ fn stays_inside(link: &Path, target: &Path, root: &Path, directories: &Directori
 }
 
 /// What the link says: the way from its directory, so that the tree may be moved.
-fn text(file: &PlannedFile<'_>) -> Result<PathBuf> {
+pub(super) fn text(file: &PlannedFile<'_>) -> Result<PathBuf> {
     let (link, root) = (Path::new(file.local_path), Path::new(file.local_root));
     let Content::Symlink { target } = &file.content else {
         return Err(path_error(ErrorCode::InvalidManifest, format!("{} is no link.", file.path), link));

@@ -13,8 +13,10 @@ use super::check::is_same;
 use super::content::{Part, parts};
 use super::disk::{DiskContext, path_error};
 use super::file::{Placed, Placement, TempFile};
-use super::{ConflictResolution, Run, cancelled};
+use super::options::ConflictResolution;
+use super::run::Run;
 use crate::client::{ObjectReader, has_changed};
+use crate::ended::{cancelled, concerns_all};
 use crate::pace::Finished;
 
 /// Content up to this size is held in memory and goes to disk in one step.
@@ -125,7 +127,7 @@ fn is_no_range(error: &Error) -> bool {
 }
 
 fn is_no_object(error: &Error) -> bool {
-    error.code == ErrorCode::NotFound && !super::concerns_all(error)
+    error.code == ErrorCode::NotFound && !concerns_all(error)
 }
 
 /// Makes the directory of a file.

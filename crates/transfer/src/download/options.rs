@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-use super::landing::SettledCallback;
+use super::report::SettledCallback;
+use crate::concurrency::Concurrency;
 use crate::progress::ProgressCallback;
 
 /// What happens to a file that is already there with other content.
@@ -30,32 +31,6 @@ pub enum Verify {
     Size,
     /// By reading it and comparing its hash.
     Hash,
-}
-
-/// How many requests are under way at once.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Concurrency {
-    /// As many as measurably help.
-    #[default]
-    Auto,
-    /// So many, at least one.
-    Fixed(usize),
-}
-
-impl<'de> Deserialize<'de> for Concurrency {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Number(usize),
-            Word(String),
-        }
-        match Form::deserialize(deserializer) {
-            Ok(Form::Number(number @ 1..)) => Ok(Self::Fixed(number)),
-            Ok(Form::Word(word)) if word == "auto" => Ok(Self::Auto),
-            _ => Err(de::Error::custom("concurrency must be 'auto' or a number from 1")),
-        }
-    }
 }
 
 /// How a plan is downloaded.
@@ -109,13 +84,5 @@ mod tests {
         assert_eq!(options.verify, Verify::Hash);
         assert_eq!(options.concurrency, Some(Concurrency::Fixed(4)));
         assert!(options.fail_fast && !options.dry_run);
-    }
-
-    #[test]
-    fn concurrency_is_auto_or_at_least_one() {
-        assert_eq!(serde_json::from_str::<Concurrency>("\"auto\"").unwrap(), Concurrency::Auto);
-        for wrong in ["0", "-1", "1.5", "\"many\"", "null"] {
-            assert!(serde_json::from_str::<Concurrency>(wrong).is_err(), "{wrong}");
-        }
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use rusty_attachments_core::Content;
 
-use super::Run;
 use super::large::Large;
 use super::layout::RANGE;
 use super::object::{self, Outcome, SMALL};
+use super::run::Run;
 use crate::pace::Finished;
 
 /// So many large files take turns with their ranges: while one is waited for, the others' are hashed as they come.

@@ -9,7 +9,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::disk::path_error;
 use super::layout::LARGE;
-use super::{ConflictResolution, DownloadOptions, cancelled, partial};
+use super::options::{ConflictResolution, DownloadOptions};
+use super::partial;
+use crate::ended::cancelled;
 
 /// What a disk needs.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use rusty_attachments_core::Result;
 use tokio::task::JoinHandle;
 
 use super::assembly::Assembly;
-use crate::blocking::lost;
+use crate::ended::lost;
 
 /// What is gathered before it is written.
 pub(crate) const PIECE: usize = 512 * 1024;

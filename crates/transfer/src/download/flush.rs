@@ -1,0 +1,54 @@
+//! What is to be flushed, and the system's call for it.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A file that is to be flushed.
+#[derive(Debug, Clone)]
+pub(super) struct Flushing {
+    pub path: PathBuf,
+    /// Whether this run wrote it.
+    pub is_new: bool,
+}
+
+impl Flushing {
+    /// What this run wrote and could not be flushed has the right size and time and perhaps nothing in it: the next run
+    /// must not find it there.
+    pub(super) fn take_away(&self) {
+        if self.is_new {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Brings what was written to an open file or directory to the disk; the path says which.
+pub(super) type Flush = Arc<dyn Fn(&File, &Path, Extent) -> io::Result<()> + Send + Sync>;
+
+/// What is flushed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Alone,
+    /// With all that is on the same file system.
+    FileSystem,
+}
+
+/// The system's way to do that.
+pub(super) fn sync(file: &File, _: &Path, extent: Extent) -> io::Result<()> {
+    match extent {
+        Extent::Alone => file.sync_all(),
+        Extent::FileSystem => sync_file_system(file),
+    }
+}
+
+/// Flushes the file system that an open file or directory is on.
+#[cfg(target_os = "linux")]
+pub(super) fn sync_file_system(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(file)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn sync_file_system(_: &File) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
