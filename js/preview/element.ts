@@ -572,8 +572,8 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       // Without a plan nobody needs a worker.
       this.#shown = this.#summary ? await this.#worker().call('show', this.#query) : nothing
       if (this.#summary) say(this.#workerProblem, null)
+      await this.#grid.show(this.#shown.rowCount, this.#query.layout === 'folders', !isQueryNew)
       this.#update()
-      this.#grid.show(this.#shown.rowCount, this.#query.layout === 'folders', !isQueryNew)
     } catch (error) {
       this.#failed(error)
     } finally {
@@ -687,7 +687,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   async #toggle(path: string): Promise<void> {
     try {
       this.#shown = await this.#worker().call('toggle', path)
-      this.#grid.show(this.#shown.rowCount, true, true)
+      await this.#grid.show(this.#shown.rowCount, true, true)
     } catch (error) {
       this.#failed(error)
     }

@@ -43,8 +43,6 @@ export class Grid {
   readonly #scroll: Scroll
   readonly #lines: Line[] = []
   #pages = new Map<number, Row[] | null>()
-  /** What was shown before, for as long as nothing newer has come: rows change at once, without a gap. */
-  #before = new Map<number, Row[] | null>()
   readonly #readings = new Map<number, Promise<void>>()
   /** What keys have asked for: one thing after another, since a folder takes a moment to open. */
   #turn = Promise.resolve()
@@ -54,6 +52,8 @@ export class Grid {
   #seen = { from: 0, to: 0 }
   /** Rises when rows change, so that answers about old ones are told apart. */
   #edition = 0
+  /** Whether there are other rows already than those that are shown, which nobody can read any more. */
+  #isChanging = false
 
   constructor(host: GridHost) {
     this.#host = host
@@ -89,19 +89,37 @@ export class Grid {
     new ResizeObserver(() => this.#measure()).observe(this.element)
   }
 
-  /** Shows other rows, in folders or not. `keepPlace`: they are the same ones, more or less. */
-  show(rowCount: number, inFolders: boolean, keepPlace: boolean): void {
-    this.#edition += 1
-    this.element.dataset.order = inFolders ? 'folders' : 'list'
-    for (const [page, rows] of this.#pages) if (rows) this.#before.set(page, rows)
-    this.#pages = new Map()
+  /**
+   * Shows other rows, in folders or not, as soon as those have been read that will be in sight. Until then what was
+   * shown before stays whole: an old row never stands among new ones. `keepPlace`: they are the same ones, more or
+   * less. Settles when they are shown.
+   */
+  async show(rowCount: number, inFolders: boolean, keepPlace: boolean): Promise<void> {
+    const edition = (this.#edition += 1)
+    this.#isChanging = true
+    const pages = new Map<number, Row[] | null>()
+    try {
+      const { from, to } = this.#sight(keepPlace ? this.#scroll.place : 0, rowCount)
+      const read = async (page: number) => pages.set(page, await this.#host.read(page * pageRows, pageRows))
+      await Promise.all(pagesOf(from, to).map(read))
+    } catch {
+      // The page has said why, and what is shown stays.
+      if (edition === this.#edition) this.#isChanging = false
+      return
+    }
+    if (edition !== this.#edition) return
+    this.#isChanging = false
     this.#readings.clear()
+    this.#pages = pages
     this.#count = rowCount
+    this.element.dataset.order = inFolders ? 'folders' : 'list'
     setAttribute(this.element, 'aria-rowcount', rowCount + 1)
     if (!keepPlace || this.#active >= rowCount) this.#activate(-1)
+    const active = this.#row(this.#active)
+    if (active) this.#host.chosen(active)
     this.#scroll.resize(rowCount * this.#rowHeight)
-    if (!keepPlace) this.#scroll.go(0)
-    this.#draw()
+    if (keepPlace) this.#draw()
+    else this.#scroll.go(0)
   }
 
   /** Marks the column that orders the rows. */
@@ -139,10 +157,18 @@ export class Grid {
     this.#scroll.reveal(this.#active * this.#rowHeight, (this.#active + 1) * this.#rowHeight)
   }
 
+  /** Which of some rows are seen at a place, or where they end before it. */
+  #sight(place: number, count: number): { from: number; to: number } {
+    const { view } = this.#scroll
+    const last = Math.max(count * this.#rowHeight - view, 0)
+    const from = Math.floor(Math.min(place, last) / this.#rowHeight)
+    return { from, to: Math.min(from + Math.ceil(view / this.#rowHeight) + 1, count) }
+  }
+
   #draw(): void {
     const { place, view } = this.#scroll
-    const first = Math.floor(place / this.#rowHeight)
-    const shown = Math.min(Math.ceil(view / this.#rowHeight) + 1, this.#count - first)
+    const { from: first, to } = this.#sight(place, this.#count)
+    const shown = to - first
     this.#window.style.height = `${Math.min(view, this.#count * this.#rowHeight)}px`
     while (this.#lines.length < shown) this.#addLine()
     // A ring: a row keeps its line for as long as it is in sight, so that a screen reader hears of the next one.
@@ -153,14 +179,14 @@ export class Grid {
       line.element.style.transform = `translateY(${at * this.#rowHeight - place}px)`
       line.show(at, this.#row(at), at === this.#active)
     }
-    this.#seen = { from: first, to: first + shown }
-    const isActiveShown = this.#active >= first && this.#active < first + shown
+    this.#seen = { from: first, to }
+    const isActiveShown = this.#active >= first && this.#active < to
     setAttribute(
       this.element,
       'aria-activedescendant',
       isActiveShown ? this.#line(this.#active).element.id : undefined,
     )
-    this.#read(Math.max(first - ahead, 0), Math.min(first + shown + ahead, this.#count))
+    this.#read(Math.max(first - ahead, 0), Math.min(to + ahead, this.#count))
   }
 
   #addLine(): void {
@@ -181,13 +207,14 @@ export class Grid {
 
   #row(index: number): Row | undefined {
     const page = Math.floor(index / pageRows)
-    return (this.#pages.get(page) ?? this.#before.get(page))?.[index % pageRows]
+    return this.#pages.get(page)?.[index % pageRows]
   }
 
   /** Asks for the pages that are missing between two rows. */
   #read(from: number, to: number): void {
+    if (this.#isChanging) return
     const edition = this.#edition
-    for (let page = Math.floor(from / pageRows); page * pageRows < to; page++) {
+    for (const page of pagesOf(from, to)) {
       if (this.#pages.has(page)) continue
       this.#pages.set(page, null)
       const reading = this.#readPage(page, edition)
@@ -200,7 +227,6 @@ export class Grid {
       const rows = await this.#host.read(page * pageRows, pageRows)
       if (edition !== this.#edition) return
       this.#pages.set(page, rows)
-      this.#before.delete(page)
       this.#forgetFarPages(page)
       this.#draw()
       if (Math.floor(this.#active / pageRows) === page) this.#host.chosen(this.#row(this.#active) ?? null)
@@ -211,7 +237,6 @@ export class Grid {
   }
 
   #forgetFarPages(near: number): void {
-    if (this.#before.size > keptPages) this.#before.clear()
     if (this.#pages.size <= keptPages) return
     const byDistance = [...this.#pages.keys()].sort((a, b) => Math.abs(b - near) - Math.abs(a - near))
     for (const page of byDistance.slice(0, this.#pages.size - keptPages)) this.#pages.delete(page)
@@ -292,6 +317,12 @@ export class Grid {
     }
     return this.#active
   }
+}
+
+/** The pages that hold the rows of a range. */
+function pagesOf(from: number, to: number): number[] {
+  const first = Math.floor(from / pageRows)
+  return Array.from({ length: Math.max(Math.ceil(to / pageRows) - first, 0) }, (_, index) => first + index)
 }
 
 /** One row's elements. */
