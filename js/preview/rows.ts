@@ -96,7 +96,8 @@ export class FolderRows implements Rows {
 
   #nodes(folders: PlanFolder[], parent: Node | null): Node[] {
     const level = parent ? parent.level + 1 : 1
-    const above = parent ? parent.folder.path.length + 1 : 0
+    // A POSIX root ends in a separator, as no other folder does.
+    const above = parent ? parent.folder.path.replace(/[/\\]$/, '').length + 1 : 0
     return folders
       .map((folder) => ({
         folder,

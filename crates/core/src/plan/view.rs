@@ -428,7 +428,8 @@ impl PlanView {
         Self { own_count, ..Self::of(Arc::clone(&self.plan), own, folder.to_owned()) }
     }
 
-    /// The folders below the one that [`below`](Self::below) was asked for, or at the top.
+    /// The folders below the one that [`below`](Self::below) was asked for, or at the top. A POSIX root is one of
+    /// them where a file stands directly in it.
     pub fn folders(&self) -> Vec<PlanFolder> {
         let format = self.plan.destination_path_format;
         let mut folders: Vec<PlanFolder> = Vec::new();
@@ -438,7 +439,10 @@ impl PlanView {
             let entry = self.plan.entry(number);
             let Some(path) = self.plan.local_path(entry) else { continue };
             let Some((parent, _)) = path.rsplit_once(format.separator()) else { continue };
-            let top = top_folder(path, self.folder.len(), format);
+            let top = match parent {
+                "" => "",
+                _ => top_folder(path, self.folder.len(), format),
+            };
             // Neighbours share their folder, mostly.
             let index = match last {
                 Some((known, index)) if known == top => index,
@@ -462,7 +466,20 @@ impl PlanView {
             folder.total_size = folder.total_size.saturating_add(self.plan.size(entry).unwrap_or(0));
             folder.hazard_count += usize::from(self.plan.status(entry) == PlanStatus::Hazard);
         }
-        folders
+        match folders.iter().any(|folder| folder.path.is_empty()) {
+            true => vec![root_of(&folders, format)],
+            false => folders,
+        }
+    }
+}
+
+/// The root of a file system with all that its folders hold.
+fn root_of(folders: &[PlanFolder], format: PathFormat) -> PlanFolder {
+    PlanFolder {
+        path: format.separator().to_string(),
+        file_count: folders.iter().map(|folder| folder.file_count).sum(),
+        total_size: folders.iter().fold(0, |total: u64, folder| total.saturating_add(folder.total_size)),
+        hazard_count: folders.iter().map(|folder| folder.hazard_count).sum(),
     }
 }
 

@@ -13,7 +13,15 @@ fn rule(source: &str, destination: &str) -> PathMappingRule {
 
 /// A plan for Windows of files with sizes, by asset root.
 fn plan(roots: &[(&str, &[(&str, u64)])], rules: &[PathMappingRule]) -> Arc<DownloadPlan> {
-    let applier = Arc::new(PathMappingApplier::new(rules, PathFormat::Windows).unwrap());
+    plan_for(PathFormat::Windows, roots, rules)
+}
+
+fn plan_for(
+    destination_path_format: PathFormat,
+    roots: &[(&str, &[(&str, u64)])],
+    rules: &[PathMappingRule],
+) -> Arc<DownloadPlan> {
+    let applier = Arc::new(PathMappingApplier::new(rules, destination_path_format).unwrap());
     let source = |&(root, files): &(&str, &[(&str, u64)])| {
         let files = files.iter().map(|&(path, size)| NewManifestFile {
             path: path.into(),
@@ -35,7 +43,7 @@ fn plan(roots: &[(&str, &[(&str, u64)])], rules: &[PathMappingRule]) -> Arc<Down
         }
     };
     let options = PlanOptions {
-        destination_path_format: PathFormat::Windows,
+        destination_path_format,
         case_insensitive: None,
         include: Vec::new(),
         match_paths_by: MatchPathsBy::Local,
@@ -137,4 +145,19 @@ fn a_file_in_the_root_of_a_drive_stands_in_that_drive() {
     assert_eq!(view.folders().len(), 1);
     assert_eq!(view.folders()[0].path, "P:");
     assert_eq!(view.below("P:").own_count(), 1);
+}
+
+#[test]
+fn files_in_a_posix_root_stand_in_that_root_with_everything_else() {
+    let files: &[_] = &[("x", 1), ("y", 2), ("mnt/a/z", 4), ("home/b", 8)];
+    let view = PlanView::new(
+        &plan_for(PathFormat::Posix, &[("/p", files)], &[rule("/p", "/")]),
+        &PlanViewOptions::default(),
+    );
+    let root = PlanFolder { path: "/".into(), file_count: 4, total_size: 15, hazard_count: 0 };
+    assert_eq!(view.folders(), [root]);
+    let below = view.below("/");
+    assert_eq!((below.entry_count(), below.own_count()), (4, 2));
+    let names: Vec<_> = below.folders().into_iter().map(|folder| folder.path).collect();
+    assert_eq!(names, ["/mnt/a", "/home"]);
 }
