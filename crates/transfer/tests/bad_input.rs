@@ -4,18 +4,19 @@ mod common;
 
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{BUCKET, ROOT, Scene};
 use rusty_attachments_core::{Error, ErrorCode};
-use rusty_attachments_farm::Object;
 use rusty_attachments_farm::outputs::output_manifest_key;
+use rusty_attachments_farm::{Effect, Object, Requests, Rule};
 use rusty_attachments_transfer::{
     CancellationToken, Concurrency, CredentialsSource, DownloadOrchestrator, Phase, ProvideCredentials,
-    ProvidedCredentials, RunControl, download_job_outputs,
+    ProvidedCredentials, RunControl, S3Settings, download_job_outputs,
 };
 use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
 
 async fn error_of(scene: &Scene, orchestrator: &DownloadOrchestrator) -> Error {
     let options = scene.options(json!({}));
@@ -280,6 +281,68 @@ async fn an_abort_is_heard_while_a_local_file_is_read() {
     }
 }
 
+/// Passes connections on to the farm; gives its own endpoint, and how many are open.
+async fn relay(scene: &Scene) -> (String, Arc<AtomicUsize>) {
+    let farm = scene.farm.endpoint().strip_prefix("http://").unwrap().to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let open = Arc::new(AtomicUsize::new(0));
+    let counted = open.clone();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let (farm, counted) = (farm.clone(), counted.clone());
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                let mut service = TcpStream::connect(farm).await.unwrap();
+                let (mut from_client, mut to_client) = client.split();
+                let (mut from_service, mut to_service) = service.split();
+                // Whoever hangs up first ends both ways.
+                tokio::select! {
+                    _ = tokio::io::copy(&mut from_client, &mut to_service) => {}
+                    _ = tokio::io::copy(&mut from_service, &mut to_client) => {}
+                }
+                counted.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+    });
+    (endpoint, open)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abort_hangs_up_on_what_is_under_way() {
+    const FILES: usize = 4;
+    let scene = Scene::new("hang-up").await;
+    let small: Vec<Vec<u8>> = (1..FILES as u8).map(|n| vec![n; 1_000]).collect();
+    let large = vec![0; 1_000_000];
+    let names = ["a", "b", "c"].into_iter().zip(small.iter().map(Vec::as_slice));
+    scene.add(0, 1, &names.chain([("large", large.as_slice())]).collect::<Vec<_>>());
+    let stall = Effect::StallBody { after_bytes: 10, milliseconds: None };
+    scene.farm.set_rules(vec![Rule::new(stall).on(Requests::with_key("/Data/"))]);
+    let (endpoint, open) = relay(&scene).await;
+    let settings = S3Settings { endpoint: Some(endpoint), ..scene.settings() };
+    let source = CredentialsSource::Static(scene.credentials());
+    let orchestrator = DownloadOrchestrator::new(settings, source, Concurrency::Auto).unwrap();
+    let (options, control) = (scene.options(json!({})), RunControl::default());
+    let abort = async {
+        while scene.content_requests().len() < FILES {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        control.cancel.cancel();
+        open.load(Ordering::SeqCst)
+    };
+    let (result, before) = tokio::join!(download_job_outputs(&orchestrator, &options, &control), abort);
+    assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);
+    let hung_up = async {
+        // Those that wait for a next request may stay.
+        while open.load(Ordering::SeqCst) + FILES > before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let heard = tokio::time::timeout(Duration::from_secs(5), hung_up).await;
+    assert!(heard.is_ok(), "{} of {before} are open", open.load(Ordering::SeqCst));
+    assert!(scene.tree().is_empty(), "{:?}", scene.tree().keys());
+}
+
 /// An abort as soon as `is_time` says so.
 fn abort_when(is_time: impl Fn() -> bool + Send + 'static) -> RunControl {
     let control = RunControl::default();
@@ -316,16 +379,7 @@ async fn an_abort_is_heard_while_one_object_is_put_to_many_places() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_abort_is_heard_while_paths_are_planned() {
     let scene = Scene::new("abort-planning").await;
-    let files = 300_000;
-    let row = |file: u32| {
-        let hash = format!("{file:032x}");
-        format!(r#"{{"hash":"{hash}","mtime":1,"path":"renders/beauty.{file:06}.exr","size":{file}}}"#)
-    };
-    let rows = (0..files).map(row).collect::<Vec<_>>().join(",");
-    let manifest =
-        format!(r#"{{"hashAlg":"xxh128","manifestVersion":"2023-03-03","paths":[{rows}],"totalSize":1}}"#);
-    let key = output_manifest_key(&scene.location, &scene.action(0, 1), &common::root());
-    scene.farm.put_object(BUCKET, &key, Object::new(manifest).with_metadata("asset-root", ROOT));
+    scene.add_listed(0, 300_000);
     let mut control = RunControl::default();
     let (trigger, later) = (control.cancel.clone(), Arc::new(AtomicU32::new(0)));
     let counted = later.clone();
@@ -345,22 +399,28 @@ async fn an_abort_is_heard_while_paths_are_planned() {
 #[tokio::test]
 async fn names_that_the_disk_cannot_hold_fail_alone_and_say_so() {
     let scene = Scene::new("names").await;
-    let long = format!("{}.exr", "n".repeat(252));
-    scene.add(
-        0,
-        1,
-        &[(&long, b"long"), ("nul\0.exr", b"nul"), ("x", b"file"), ("x/y", b"below"), ("good.exr", b"good")],
-    );
+    // Names are measured in bytes, and so is a whole path.
+    let (long, wide) = (format!("{}.exr", "n".repeat(252)), "é".repeat(128));
+    let deep = "deep/".repeat(900) + "a.exr";
+    let there: [(&str, &[u8]); 3] = [("x", b"file"), ("x/y", b"below"), ("good.exr", b"good")];
+    let held_by_none: [(&str, &[u8]); 4] =
+        [(&deep, b"deep"), (&long, b"long"), (&wide, b"wide"), ("nul\0.exr", b"nul")];
+    scene.add(0, 1, &[&there[..], &held_by_none].concat());
     let result = scene.download().await;
     let hazards: Vec<(&str, &str)> = result
         .failures
         .iter()
         .map(|failure| (failure.path.as_str(), failure.error.details["hazard"].as_str().unwrap()))
         .collect();
-    let expected =
-        [(long.as_str(), "NAME_TOO_LONG"), ("nul\0.exr", "INVALID_CHARACTER"), ("x", "FILE_AS_DIRECTORY")];
+    let expected = [
+        (deep.as_str(), "NAME_TOO_LONG"),
+        (&long, "NAME_TOO_LONG"),
+        ("nul\0.exr", "INVALID_CHARACTER"),
+        ("x", "FILE_AS_DIRECTORY"),
+        (&wide, "NAME_TOO_LONG"),
+    ];
     assert_eq!(hazards, expected);
     assert!(result.failures.iter().all(|failure| failure.error.code == ErrorCode::Io));
-    assert_eq!(result.stats.files_failed, 3);
+    assert_eq!(result.stats.files_failed, 5);
     assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["good.exr", "x/y"]);
 }

@@ -32,18 +32,7 @@ async fn large_manifests_wait_for_each_other() {
     let scene = Scene::new("large-manifests").await;
     let (manifests, files) = (24, 15_000);
     for task in 0..manifests {
-        let row = |file: u32| {
-            let hash = format!("{:032x}", task * files + file);
-            let path = format!("task-{task}/renders/beauty.{file:06}.exr");
-            format!(r#"{{"hash":"{hash}","mtime":{MTIME},"path":"{path}","size":{file}}}"#)
-        };
-        let rows: Vec<String> = (0..files).map(row).collect();
-        let rows = rows.join(",");
-        let json = format!(
-            r#"{{"hashAlg":"xxh128","manifestVersion":"2023-03-03","paths":[{rows}],"totalSize":1}}"#
-        );
-        let key = output_manifest_key(&scene.location, &scene.action(task, 1), &root());
-        scene.farm.put_object(BUCKET, &key, Object::new(json).with_metadata("asset-root", ROOT));
+        scene.add_listed(task, files);
     }
     let answer = Child { options: json!({"dryRun": true}), ..Child::default() }.run(&scene).await;
     assert_eq!(answer["runs"][0]["files"], manifests * files, "{answer}");

@@ -163,6 +163,17 @@ async fn a_refusal_that_will_not_change_is_not_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_refusal_for_now_is_asked_for_again_whatever_its_status() {
+    let by_status = [408, 429, 500, 502, 503, 504].map(|status| refusal(&format!("{status} No"), "", ""));
+    let by_code = ["RequestTimeout", "SlowDown", "InternalError"].map(|code| refusal("400 No", "", code));
+    for refusal in by_status.into_iter().chain(by_code) {
+        let service = Service::new([refusal.clone(), answer("200 OK", "", "whole")]).await;
+        assert_eq!(service.get().await.unwrap(), b"whole", "{refusal}");
+        assert_eq!(service.requests().len(), 2);
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_wrong_is_set_by_the_service_s() {
     let date = "Date: Thu, 06 May 2100 07:08:09 GMT\r\n";
     let skewed = refusal("403 Forbidden", date, "RequestTimeTooSkewed");

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::Scene;
 use common::child::Child;
-use rusty_attachments_farm::FarmOptions;
+use rusty_attachments_farm::{Farm, FarmOptions};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,8 +24,12 @@ async fn scene(name: &str) -> Scene {
 
 /// The variable that makes a process trust the farm.
 fn bundle(scene: &Scene) -> (&'static str, String) {
+    bundle_of(scene, scene.farm.ca_pem().unwrap())
+}
+
+fn bundle_of(scene: &Scene, pem: &str) -> (&'static str, String) {
     let path = scene.target().with_extension("pem");
-    fs::write(&path, scene.farm.ca_pem().unwrap()).unwrap();
+    fs::write(&path, pem).unwrap();
     ("AWS_CA_BUNDLE", path.to_str().unwrap().to_owned())
 }
 
@@ -41,10 +45,13 @@ async fn download(scene: &Scene, variables: Vec<(&'static str, String)>) -> Valu
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_is_trusted_only_with_the_bundle_that_it_leads_to() {
     let scene = scene("tls").await;
-    let refused = download(&scene, Vec::new()).await;
-    let error = refused["error"].as_str().unwrap_or_else(|| panic!("{refused}"));
-    assert!(error.contains("certificate"), "{error}");
-    assert!(scene.farm.requests().is_empty());
+    let another = Farm::start_with(FarmOptions { tls: true, ..FarmOptions::default() }).await.unwrap();
+    for variables in [Vec::new(), vec![bundle_of(&scene, another.ca_pem().unwrap())]] {
+        let refused = download(&scene, variables).await;
+        let error = refused["error"].as_str().unwrap_or_else(|| panic!("{refused}"));
+        assert!(error.contains("certificate"), "{error}");
+        assert!(scene.farm.requests().is_empty());
+    }
     let trusted = download(&scene, vec![bundle(&scene)]).await;
     assert_eq!(trusted["transferred"], 1, "{trusted}");
     assert_eq!(scene.tree()["a.txt"], b"alpha");

@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use common::child::Child;
@@ -12,7 +13,7 @@ use rusty_attachments_core::{ErrorCode, Result};
 use rusty_attachments_farm::Object;
 use rusty_attachments_farm::outputs::output_manifest_key;
 use rusty_attachments_transfer::{
-    CancellationToken, MultiJobDownloadResult, RunControl, SourcesEvent, download_sources,
+    CancellationToken, MultiJobDownloadResult, Phase, RunControl, SourcesEvent, download_sources,
 };
 use serde_json::{Value, json};
 
@@ -266,6 +267,27 @@ async fn a_cancelled_run_says_so() {
     let control = RunControl { cancel, ..RunControl::default() };
     let (result, _) = sync(&scene, vec![source(&scene, &key)], control).await;
     assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_abort_is_heard_while_paths_are_planned() {
+    let scene = Scene::new("sync-abort-planning").await;
+    let source = source(&scene, &scene.add_listed(0, 300_000));
+    let mut control = RunControl::default();
+    let (trigger, later) = (control.cancel.clone(), Arc::new(AtomicU32::new(0)));
+    let counted = later.clone();
+    control.progress = Some(Arc::new(move |report| {
+        if trigger.is_cancelled() {
+            counted.fetch_add(1, Ordering::SeqCst);
+        } else if report.phase == Phase::Planning {
+            trigger.cancel();
+        }
+    }));
+    let cancel = control.cancel.clone();
+    let (result, events) = sync(&scene, vec![source], control).await;
+    assert!(result.unwrap_err().code == ErrorCode::Cancelled && cancel.is_cancelled());
+    assert_eq!(later.load(Ordering::SeqCst), 0, "reports after the abort");
+    assert!(events.is_empty(), "nothing was planned, but {} events came", events.len());
 }
 
 #[tokio::test]

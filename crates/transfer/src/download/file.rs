@@ -342,6 +342,25 @@ mod tests {
         fs::remove_dir_all(home).unwrap();
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_link_planted_in_place_of_a_temporary_file_is_not_followed() {
+        let home = home("planted");
+        let (target, outside) = (home.join("a"), home.join("outside"));
+        fs::write(&outside, "mine").unwrap();
+        let last = temporary_name(&target);
+        let (before, count) = last.strip_suffix(ENDING).unwrap().rsplit_once('-').unwrap();
+        let count = u64::from_str_radix(count, 16).unwrap();
+        // Other tests take names too.
+        for next in 1..=200 {
+            let name = format!("{before}-{:x}{ENDING}", count + next);
+            std::os::unix::fs::symlink(&outside, home.join(name)).unwrap();
+        }
+        assert!(TempFile::create(&target, false).is_err());
+        assert_eq!(fs::read(&outside).unwrap(), b"mine");
+        fs::remove_dir_all(home).unwrap();
+    }
+
     #[test]
     fn a_file_that_never_gets_its_place_goes_away() {
         let home = home("drop");

@@ -1,5 +1,6 @@
 //! In which order objects and ranges are fetched: neither many small files nor a large one waits for the other.
 
+use std::collections::VecDeque;
 use std::iter;
 use std::sync::Arc;
 
@@ -55,11 +56,12 @@ pub(crate) fn jobs(run: &Arc<Run>, mut wanted: Vec<u32>) -> impl Iterator<Item =
             && let Some(next) = large.peek_mut()
             && (next.may_wait() || group.is_empty())
         {
-            group.extend(large.next().map(Arc::new));
+            group.extend(large.next().map(|large| (large.range_count(), Arc::new(large))));
         }
         (!group.is_empty()).then_some(group)
     });
-    weave((small.into_iter().map(Job::Small), small_count), (ranges.flat_map(take_turns), range_count))
+    let ranges = ranges.flat_map(take_turns).map(|(range, large)| Job::Range(large, range));
+    weave((small.into_iter().map(Job::Small), small_count), (ranges, range_count))
 }
 
 fn is_small(run: &Run, index: u32) -> bool {
@@ -68,12 +70,19 @@ fn is_small(run: &Run, index: u32) -> bool {
     size == 0 || size <= SMALL && matches!(file.content, Content::Object { .. })
 }
 
-/// The first range of each, the second of each, and so on.
-fn take_turns(group: Vec<Arc<Large>>) -> impl Iterator<Item = Job> {
-    let most = group.iter().map(|large| large.range_count()).max().unwrap_or(0);
-    (0..most).flat_map(move |range| {
-        let having: Vec<_> = group.iter().filter(|large| range < large.range_count()).cloned().collect();
-        having.into_iter().map(move |large| Job::Range(large, range))
+/// Counts with what they are of: each with the number 0, each that has more with the number 1, and so on. What has had its
+/// last turn is let go of, since a file stays open as long as anybody holds it.
+fn take_turns<T: Clone>(group: Vec<(usize, T)>) -> impl Iterator<Item = (usize, T)> {
+    let mut turns: VecDeque<_> = group.into_iter().map(|(count, one)| (0..count, one)).collect();
+    iter::from_fn(move || {
+        loop {
+            let (mut numbers, one) = turns.pop_front()?;
+            let Some(number) = numbers.next() else { continue };
+            if !numbers.is_empty() {
+                turns.push_back((numbers, one.clone()));
+            }
+            return Some((number, one));
+        }
     })
 }
 
@@ -103,6 +112,18 @@ mod tests {
         for quarter in woven.as_bytes().chunks(4) {
             assert_eq!(quarter.iter().filter(|&&job| job == b'L').count(), 1, "{woven}");
         }
+    }
+
+    #[test]
+    fn each_has_its_turn_and_is_let_go_of_with_its_last() {
+        let [a, b] = ["a", "b"].map(Arc::new);
+        let mut turns = take_turns(vec![(3, a.clone()), (0, Arc::new("none")), (1, b.clone())]);
+        let held = || (Arc::strong_count(&a) - 1, Arc::strong_count(&b) - 1);
+        let mut next = || turns.next().map(|(number, one)| (*one, number, held()));
+        assert_eq!(next(), Some(("a", 0, (2, 1))));
+        assert_eq!(next(), Some(("b", 0, (1, 1))));
+        assert_eq!((next(), next()), (Some(("a", 1, (2, 0))), Some(("a", 2, (1, 0)))));
+        assert_eq!((next(), held()), (None, (0, 0)));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub struct Child {
     pub concurrency: Concurrency,
     /// So many runs at once, each into a directory of its own but the first.
     pub runs: usize,
+    /// The name of the machine that it takes itself to be on; needs root.
+    pub host: Option<&'static str>,
     /// Descriptors that it may have open.
     pub open_files: Option<u32>,
     pub options: Value,
@@ -34,6 +36,7 @@ impl Default for Child {
         Self {
             concurrency: Concurrency::Auto,
             runs: 1,
+            host: None,
             open_files: None,
             options: json!({}),
             environment: Vec::new(),
@@ -56,9 +59,11 @@ impl Child {
             "runs": self.runs, "syncs": self.syncs, "target": scene.target(), "options": options,
         });
         let limit = self.open_files.map(|count| format!("ulimit -n {count}; ")).unwrap_or_default();
-        let mut command = Command::new("sh");
+        let name = self.host.map(|name| format!("hostname {name}; ")).unwrap_or_default();
+        let mut command = Command::new(if self.host.is_some() { "unshare" } else { "sh" });
         command
-            .args(["-c", &format!(r#"{limit}exec "$0" "$@""#)])
+            .args(self.host.map_or(&[][..], |_| &["--uts", "sh"]))
+            .args(["-ec", &format!(r#"{name}{limit}exec "$0" "$@""#)])
             .arg(std::env::current_exe().unwrap())
             .args(["--exact", "common::child::child", "--ignored", "--nocapture"])
             .env(TOLD, told.to_string())
