@@ -10,6 +10,7 @@ run(
   'cargo',
   'test',
   '--release',
+  '--no-fail-fast',
   '-p',
   'rusty-attachments-transfer',
   '--test',

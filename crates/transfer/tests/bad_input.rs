@@ -424,3 +424,16 @@ async fn names_that_the_disk_cannot_hold_fail_alone_and_say_so() {
     assert_eq!(result.stats.files_failed, 5);
     assert_eq!(scene.tree().keys().collect::<Vec<_>>(), ["good.exr", "x/y"]);
 }
+
+#[tokio::test]
+async fn a_path_may_be_as_deep_as_the_system_takes() {
+    let scene = Scene::new("deep").await;
+    let path = "d/".repeat(1_900) + "a.txt";
+    scene.add(0, 1, &[(&path, b"alpha")]);
+    let result = scene.download().await;
+    assert!(result.failures.is_empty(), "{:?}", result.failures[0].error.code);
+    assert_eq!(fs::read(scene.path(&path)).unwrap(), b"alpha");
+    // The library's own way to remove a directory holds each level open.
+    let done = std::process::Command::new("rm").arg("-r").arg(scene.target()).status().unwrap();
+    assert!(done.success());
+}

@@ -366,6 +366,22 @@ async fn two_processes_into_one_tree_both_end_right() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_have_temporary_files_of_their_own() {
+    let scene = Scene::new("two-names").await;
+    let medium = vec![9; 3 * MIB];
+    scene.add(0, 1, &[("medium", &medium)]);
+    // Both have begun to write, each its first file, before one of them ends.
+    let stall = Rule::new(Effect::StallBody { after_bytes: MIB as u64, milliseconds: Some(3_000) });
+    scene.farm.set_rules(vec![stall.on(Requests::with_key("/Data/"))]);
+    let (a, b) = tokio::join!(child().run(&scene), child().run(&scene));
+    for answer in [a, b] {
+        assert_eq!(answer["runs"][0]["failures"], json!([]), "{answer}");
+    }
+    let tree = scene.tree();
+    assert!(tree.len() == 1 && tree["medium"] == medium, "{:?}", tree.keys());
+}
+
 #[tokio::test]
 async fn a_large_file_and_many_small_ones_come_on_together() {
     let scene = Scene::new("fair").await;

@@ -22,45 +22,30 @@ pub(crate) struct Directories {
 impl Directories {
     /// Makes `directory` and what is missing above it, so that a file may be written there.
     pub(crate) fn prepare(&self, directory: &Path, root: &Path) -> Result<()> {
-        let known = {
-            let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            match known.get(directory) {
-                Some(entry) => entry.clone(),
-                None => known.entry(directory.to_owned()).or_default().clone(),
-            }
-        };
-        known.get_or_init(|| self.make(directory, root)).clone()
-    }
-
-    fn make(&self, directory: &Path, root: &Path) -> Result<()> {
-        if directory == root {
-            fs::create_dir_all(root).at("make the directory", root)?;
-            sweep(root);
-            return Ok(());
+        if let Some(known) = self.entry(directory).get() {
+            return known.clone();
         }
-        let parent = directory.parent().filter(|_| directory.starts_with(root)).ok_or_else(|| {
+        let Ok(below) = directory.strip_prefix(root) else {
             let message = format!(
                 "{} is not inside {}: nothing is written there.",
                 directory.display(),
                 root.display()
             );
-            path_error(ErrorCode::PathOutsideRoot, message, directory)
-        })?;
-        self.prepare(parent, root)?;
-        match fs::create_dir(directory) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(disk_error("make the directory", directory, error)),
+            return Err(path_error(ErrorCode::PathOutsideRoot, message, directory));
+        };
+        // From the root down and not by recursion: a manifest may nest directories by the thousand.
+        let mut way: Vec<&Path> = directory.ancestors().take(below.components().count() + 1).collect();
+        way.reverse();
+        way.into_iter().try_for_each(|path| self.entry(path).get_or_init(|| make(path, root)).clone())
+    }
+
+    /// What is known of a directory, if anybody has looked yet.
+    fn entry(&self, directory: &Path) -> Arc<OnceLock<Result<()>>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(directory) {
+            Some(entry) => entry.clone(),
+            None => known.entry(directory.to_owned()).or_default().clone(),
         }
-        let kind = fs::symlink_metadata(directory).at("look at", directory)?.file_type();
-        if kind.is_symlink() {
-            return Err(through_link(directory));
-        }
-        if !kind.is_dir() {
-            return Err(disk_error("make the directory", directory, ErrorKind::NotADirectory.into()));
-        }
-        sweep(directory);
-        Ok(())
     }
 
     /// Refuses a directory below `root` that is reached through a link. The root itself may be one.
@@ -85,6 +70,29 @@ impl Directories {
         roots.insert(root.into(), real.clone());
         Ok(real)
     }
+}
+
+/// Makes one directory, whose parent is there unless it is the root.
+fn make(directory: &Path, root: &Path) -> Result<()> {
+    if directory == root {
+        fs::create_dir_all(root).at("make the directory", root)?;
+        sweep(root);
+        return Ok(());
+    }
+    match fs::create_dir(directory) {
+        Ok(()) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(disk_error("make the directory", directory, error)),
+    }
+    let kind = fs::symlink_metadata(directory).at("look at", directory)?.file_type();
+    if kind.is_symlink() {
+        return Err(through_link(directory));
+    }
+    if !kind.is_dir() {
+        return Err(disk_error("make the directory", directory, ErrorKind::NotADirectory.into()));
+    }
+    sweep(directory);
+    Ok(())
 }
 
 /// Nobody can tell the links that a manifest made from those that a person made, so none is gone through.
