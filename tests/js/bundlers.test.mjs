@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -25,36 +25,42 @@ function npm(cwd, ...parameters) {
 /** What a page may do that allows no more than WebAssembly needs. */
 const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; object-src 'none'"
 
-// The main thread, a worker of the page's own, and the element with its worker: each maps a path.
+// The main thread, a worker of the page's own, and the element with its worker: each plans a download.
 const main = `
-import { init, PathMappingApplier } from 'rusty-attachments'
+import { init, planDownload, createManifest, PathMappingApplier } from 'rusty-attachments'
 import 'rusty-attachments/preview'
 
 const rules = [{ sourcePathFormat: 'windows', sourcePath: 'Z:\\\\P', destinationPath: '/mnt/p' }]
 const show = (id, text) => { document.getElementById(id).textContent = text }
 
 await init()
-show('page', new PathMappingApplier(rules, 'posix').transform('z:\\\\p\\\\in the page'))
+const manifest = createManifest({ files: [{ path: 'in the page', hash: 'a'.repeat(32), size: 1, mtime: 1 }] })
+const source = { manifest, rootPath: 'z:\\\\p', sourcePathFormat: 'windows', lastModified: 0 }
+const applier = new PathMappingApplier(rules, 'posix')
+const plan = planDownload([{ ...source, applier }], { destinationPathFormat: 'posix' })
+show('page', plan.files()[0].localPath)
 
 const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
 worker.onmessage = ({ data }) => show('worker', data)
-worker.postMessage({ rules, path: 'z:\\\\p\\\\in a worker' })
+worker.postMessage({ rules, rootPath: 'z:\\\\p' })
 
 const preview = document.querySelector('attachments-preview')
 preview.rules = rules
-const manifest = { hashAlg: 'xxh128', manifestVersion: '2023-03-03', totalSize: 1,
-  paths: [{ hash: 'a'.repeat(32), mtime: 1, path: 'in the preview', size: 1 }] }
-await preview.add([{ name: 'one', data: JSON.stringify(manifest), rootPath: 'Z:\\\\P' }])
+const json = manifest.encode().replace('in the page', 'in the preview')
+await preview.add([{ name: 'one', data: json, rootPath: 'Z:\\\\P' }])
 const { entries } = JSON.parse(await (await preview.exportEntries('json')).text())
 show('preview', entries[0].localPath)
 `
 
 const worker = `
-import { init, PathMappingApplier } from 'rusty-attachments'
+import { init, planDownload, createManifest, PathMappingApplier } from 'rusty-attachments'
 
-onmessage = async ({ data: { rules, path } }) => {
+onmessage = async ({ data: { rules, rootPath } }) => {
   await init()
-  postMessage(new PathMappingApplier(rules, 'posix').transform(path))
+  const manifest = createManifest({ files: [{ path: 'in a worker', hash: 'a'.repeat(32), size: 1, mtime: 1 }] })
+  const applier = new PathMappingApplier(rules, 'posix')
+  const source = { manifest, rootPath, sourcePathFormat: 'windows', applier, lastModified: 0 }
+  postMessage(planDownload([source], { destinationPathFormat: 'posix' }).files()[0].localPath)
 }
 `
 
@@ -87,9 +93,10 @@ async function project(test, files) {
   return path
 }
 
-/** What a page shows once all three paths are there; what went wrong otherwise. */
-async function shown(url) {
+/** What a page shows once all three paths are there; what went wrong otherwise. `route` answers its requests. */
+async function shown(url, route) {
   const tab = await browser.newPage()
+  if (route) await tab.route('**', route)
   const problems = []
   tab.on('pageerror', (error) => problems.push(error.message))
   tab.on('console', (message) => message.type() === 'error' && problems.push(message.text()))
@@ -116,38 +123,40 @@ async function shown(url) {
 
 const mapped = { paths: ['/mnt/p/in the page', '/mnt/p/in a worker', '/mnt/p/in the preview'], problems: [] }
 
-/** Serves a folder under the policy. */
-async function serve(test, path) {
+/** What a folder has at an address, under the policy. */
+async function answer(path, address) {
   const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
+  const name = normalize(new URL(address, 'http://localhost').pathname)
+  const body = await readFile(join(path, name === '/' ? 'index.html' : name)).catch(() => undefined)
+  const type = types[name === '/' ? '.html' : extname(name)] ?? 'text/plain'
+  const headers = { 'content-type': type, 'content-security-policy': policy }
+  return { status: body === undefined ? 404 : 200, headers, body }
+}
+
+/** Serves a folder. */
+async function serve(test, path) {
   const server = createServer(async (request, response) => {
-    const name = normalize(new URL(request.url, 'http://localhost').pathname)
-    const body = await readFile(join(path, name === '/' ? 'index.html' : name)).catch(() => undefined)
-    const type = types[name === '/' ? '.html' : extname(name)] ?? 'text/plain'
-    response.writeHead(body === undefined ? 404 : 200, {
-      'content-type': type,
-      'content-security-policy': policy,
-    })
-    response.end(body)
+    const { status, headers, body } = await answer(path, request.url)
+    response.writeHead(status, headers).end(body)
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   test.after(() => server.close())
   return `http://127.0.0.1:${server.address().port}/`
 }
 
-const icon = '<link rel="icon" href="data:,">'
-
-test('a fresh Vite project runs it in development and builds it', async (t) => {
-  const html = page(`${icon}<script type="module" src="/main.js"></script>`)
+test('a fresh Vite project runs it in development and builds it, both under a strict policy', async (t) => {
+  const html = page(`<script type="module" src="/main.js"></script>`)
   const path = await project(t, { 'index.html': html, 'main.js': main, 'worker.js': worker })
   // A project without a configuration: Vite finds everything by itself.
   const common = { root: path, configFile: false, logLevel: 'error' }
-  const server = await createViteServer({ ...common, server: { host: '127.0.0.1', port: 0 } })
+  const local = { host: '127.0.0.1', port: 0, headers: { 'content-security-policy': policy } }
+  const server = await createViteServer({ ...common, server: local })
   t.after(() => server.close())
   await server.listen()
   assert.deepEqual(await shown(server.resolvedUrls.local[0]), mapped, 'in development')
 
   await build(common)
-  const built = await preview({ ...common, preview: { host: '127.0.0.1', port: 0 } })
+  const built = await preview({ ...common, preview: local })
   t.after(() => built.close())
   assert.deepEqual(await shown(built.resolvedUrls.local[0]), mapped, 'built')
 })
@@ -164,20 +173,30 @@ test('webpack 5 builds it, and the result runs under a strict policy', async (t)
   })
   const stats = await promisify(compiler.run.bind(compiler))()
   await promisify(compiler.close.bind(compiler))()
-  assert.deepEqual(stats.toJson({ all: false, errors: true, warnings: true }).errors, [])
+  assert.deepEqual(stats.toJson({ all: false, errors: true, warnings: true }), { errors: [], warnings: [] })
   await writeFile(join(path, 'dist/index.html'), page('<script defer src="main.js"></script>'))
   assert.deepEqual(await shown(await serve(t, join(path, 'dist'))), mapped)
 })
 
-test('a page without a bundler runs it under a strict policy, by relative addresses', async (t) => {
-  const path = await project(t, {})
+/** A project whose page names the package's files by relative addresses. */
+async function plainProject(test) {
+  const path = await project(test, {})
   const plain = (script) =>
     script
       .replace("'rusty-attachments'", "'./node_modules/rusty-attachments/dist/wasm.js'")
       .replace("'rusty-attachments/preview'", "'./node_modules/rusty-attachments/dist/preview/index.js'")
-  await mkdir(join(path, 'dist'), { recursive: true })
   await writeFile(join(path, 'index.html'), page('<script type="module" src="main.js"></script>'))
   await writeFile(join(path, 'main.js'), plain(main))
   await writeFile(join(path, 'worker.js'), plain(worker))
-  assert.deepEqual(await shown(await serve(t, path)), mapped)
+  return path
+}
+
+test('a page without a bundler runs it under a strict policy, by relative addresses', async (t) => {
+  assert.deepEqual(await shown(await serve(t, await plainProject(t))), mapped)
+})
+
+test('a page whose files a program hands to the browser needs no server, as in Electron', async (t) => {
+  const path = await plainProject(t)
+  const route = async (route) => route.fulfill(await answer(path, route.request().url()))
+  assert.deepEqual(await shown('https://app.invalid/', route), mapped)
 })
