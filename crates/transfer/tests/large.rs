@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -208,16 +209,15 @@ async fn what_was_damaged_between_two_runs_is_found_out() {
     scene.add(0, 1, &[("large", &large)]);
     interrupted(&scene).await;
     let part = leftovers(&scene).remove(0);
-    std::os::unix::fs::FileExt::write_all_at(
-        &fs::File::options().write(true).open(part).unwrap(),
-        b"rot",
-        99,
-    )
-    .unwrap();
+    let mut file = fs::File::options().write(true).open(part).unwrap();
+    file.seek(SeekFrom::Start(99)).unwrap();
+    file.write_all(b"rot").unwrap();
+    drop(file);
     one_by_one(&scene).await.unwrap();
     assert!(scene.tree()["large"] == large && leftovers(&scene).is_empty());
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_link_planted_in_place_of_a_part_is_not_followed() {
     let scene = Scene::new("planted").await;

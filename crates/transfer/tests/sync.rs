@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::child::Child;
 use common::{ROOT, Scene, root};
 use rusty_attachments_core::{ErrorCode, Result};
 use rusty_attachments_farm::Object;
@@ -82,7 +81,7 @@ async fn sync_with(
 /// All that the events of one kind list, by source and file name.
 fn listed(events: &[Value], kind: &str) -> Vec<(u64, String)> {
     let lists = events.iter().filter_map(|event| event[kind].as_array());
-    let name = |path: &Value| path.as_str().unwrap_or("").rsplit('/').next().unwrap().to_owned();
+    let name = |path: &Value| path.as_str().unwrap_or("").rsplit(['/', '\\']).next().unwrap().to_owned();
     let row = |row: &Value| (row["source"].as_u64().unwrap(), name(&row["localPath"]));
     let mut rows: Vec<_> = lists.flatten().map(row).collect();
     rows.sort();
@@ -252,7 +251,8 @@ async fn large_manifests_wait_for_each_other_though_nobody_lists_their_sizes() {
     };
     let mut options = options(&scene, (0..24).map(large).collect());
     options["dryRun"] = true.into();
-    let answer = Child { options, syncs: true, ..Child::default() }.run(&scene).await;
+    let child = common::child::Child { options, syncs: true, ..Default::default() };
+    let answer = child.run(&scene).await;
     assert_eq!(answer["runs"][0]["files"], 24, "{answer}");
     let above = answer["aboveIdle"].as_u64().unwrap() as usize;
     assert!(above < 64 * MIB, "{} MiB above idle", above / MIB);

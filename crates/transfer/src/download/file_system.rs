@@ -1,10 +1,12 @@
 //! Flushes a file system as a whole, where that is known to bring everything to the disk: for many small files it is
 //! many times quicker than one after the other.
 
-use std::fs::File;
-use std::io;
 #[cfg(target_os = "linux")]
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use rusty_attachments_core::Result;
 

@@ -31,6 +31,10 @@ pub(super) type Flush = Arc<dyn Fn(&File, &Path, Extent) -> io::Result<()> + Sen
 pub(super) enum Extent {
     Alone,
     /// With all that is on the same file system.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "elsewhere files are flushed one by one")
+    )]
     FileSystem,
 }
 
