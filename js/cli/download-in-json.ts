@@ -9,6 +9,7 @@ import { count } from './words.js'
 export class DownloadInJson {
   readonly #terminal: Terminal
   #percent = -1
+  #last: TransferProgress | undefined
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal
@@ -26,6 +27,7 @@ export class DownloadInJson {
   readonly progress = (progress: TransferProgress): void => {
     const { phase, bytesDone, bytesTotal, filesDone, filesTotal, bytesPerSecond, secondsLeft } = progress
     if (phase !== 'downloading') return
+    this.#last = progress
     const done = bytesTotal > 0 ? bytesDone / bytesTotal : filesTotal > 0 ? filesDone / filesTotal : 1
     const percent = Math.floor(done * 100)
     if (percent === this.#percent) return
@@ -62,8 +64,11 @@ export class DownloadInJson {
     })
   }
 
+  /** Says how far it came. */
   stopped(): void {
-    // The program's end says why.
+    const { filesDone = 0, filesTotal = 0, bytesDone = 0, bytesTotal = 0 } = this.#last ?? {}
+    const value = `Stopped after ${filesDone} of ${count(filesTotal, 'file')}`
+    this.#line('stopped', value, { filesDone, filesTotal, bytesDone, bytesTotal })
   }
 
   #line(messageType: string, value: string, more: object = {}): void {

@@ -86,9 +86,12 @@ export class DownloadInWords {
   }
 
   /** Says how far it came. */
-  stopped(thrown: unknown): void {
+  stopped(): void {
     this.#line.end()
-    if (!this.#last || !(thrown instanceof Error) || thrown.name !== 'AbortError') return
+    if (!this.#last) {
+      this.#terminal.note('Stopped before anything was downloaded.')
+      return
+    }
     const { filesDone, filesTotal, bytesDone } = this.#last
     this.#terminal.note(
       `Stopped after ${filesDone} of ${count(filesTotal, 'file')}, ${bytes(bytesDone)}. ` +

@@ -9,7 +9,7 @@ import { DownloadInWords } from './download-in-words.js'
 import type { Interruption } from './interruption.js'
 import { CommandError, status } from './failure.js'
 import { type OutputOptions, Outputs, type Placeless } from './outputs.js'
-import { type Directories, localPath, nameOf } from './places.js'
+import { type Directories, foldersBelow, hostFormat, localPath } from './places.js'
 import { ask } from './questions.js'
 import { conflictResolution, formatOf } from './settings.js'
 import { clean, type Terminal } from './terminal.js'
@@ -40,7 +40,7 @@ export async function download(
     report.title(outputs)
 
     let planned = await outputs.plan(onProgress)
-    const places = canAsk
+    const { places, leftOut } = canAsk
       ? await askForPlaces(planned.placeless, outputs, terminal, report, signal)
       : placesUnasked(planned.placeless, outputs, isYes)
     if (places.size > 0) {
@@ -59,32 +59,44 @@ export async function download(
       signal,
     })
     report.done({ plan, stats, failures, outputs })
-    const nothingHasAPlace = plan.fileCount === 0 && plan.unmappedCount > 0
-    return failures.length > 0 || nothingHasAPlace ? status.failed : status.done
+    const isShort = plan.unmappedCount > (plan.fileCount > 0 ? leftOut : 0)
+    return failures.length > 0 || isShort ? status.failed : status.done
   } catch (thrown) {
-    report.stopped(thrown)
+    if (signal.aborted) report.stopped()
     throw thrown
   }
 }
 
-/** A folder here for roots of another kind of machine, unless storage profiles say what has a place and what not. */
-function suggested({ root }: Placeless, outputs: Outputs): string | undefined {
-  return outputs.localProfile === undefined ? localPath(nameOf(root)) : undefined
+/** Where roots go that had no place, and how many of their files somebody leaves out. */
+type Placed = { places: Directories; leftOut: number }
+
+/** Folders here for roots of another kind of machine, unless storage profiles say what has a place and what not. */
+function suggestedPlaces({ localProfile, roots }: Outputs): Directories {
+  if (localProfile !== undefined) return new Map()
+  // Of all the roots, so that each has the same folder whatever part of the outputs is asked for.
+  return foldersBelow(
+    process.cwd(),
+    roots.filter(({ format }) => format !== hostFormat),
+  )
 }
 
-function placesUnasked(placeless: Placeless[], outputs: Outputs, isYes: boolean): Directories {
-  const places = placeless.flatMap((one) => {
-    const directory = suggested(one, outputs)
-    return directory === undefined ? [] : [[one.root.path, directory] as const]
-  })
-  if (places.length > 0 && !isYes) {
-    const [root, directory] = places[0]!
+function placesUnasked(placeless: Placeless[], outputs: Outputs, isYes: boolean): Placed {
+  const suggested = suggestedPlaces(outputs)
+  const places = new Map<string, string>()
+  let leftOut = 0
+  for (const { root, files } of placeless) {
+    const directory = suggested.get(root.path)
+    if (directory === undefined) leftOut += files
+    else places.set(root.path, directory)
+  }
+  if (isYes) return { places, leftOut }
+  for (const [root, directory] of places) {
     throw new CommandError(
       `${clean(root)} is a path of another kind of machine; say where its files go with --to DIR or ` +
         `--root '${clean(root)}=DIR', or take ${clean(directory)} with --yes`,
     )
   }
-  return new Map(places)
+  return { places, leftOut: 0 }
 }
 
 async function askForPlaces(
@@ -93,21 +105,23 @@ async function askForPlaces(
   terminal: Terminal,
   report: DownloadInJson | DownloadInWords,
   signal: AbortSignal,
-): Promise<Directories> {
+): Promise<Placed> {
   report.progressEnds()
+  const suggested = suggestedPlaces(outputs)
   const places = new Map<string, string>()
-  for (const one of placeless) {
-    const { root, files } = one
-    const fallback = suggested(one, outputs)
+  let leftOut = 0
+  for (const { root, files } of placeless) {
+    const fallback = suggested.get(root.path)
     terminal.note()
     terminal.note(`${terminal.paintNote('bold', clean(root.path))} has no place on this machine.`)
     const otherwise = fallback === undefined ? 'leave them out' : clean(fallback)
     const question = `Where should its ${count(files, 'file')} go? [${otherwise}] `
     const answer = await ask(question, (answer) => answer, signal)
     const directory = answer === '' ? fallback : localPath(answer)
-    if (directory !== undefined) places.set(root.path, directory)
+    if (directory === undefined) leftOut += files
+    else places.set(root.path, directory)
   }
-  return places
+  return { places, leftOut }
 }
 
 /** Asks what to do with files that are there and differ, if there are any. */

@@ -4,7 +4,15 @@ import { AttachmentsError } from '../errors.js'
 import type { ErrorCode } from '../types.js'
 
 /** The statuses that the program ends with. */
-export const status = { done: 0, failed: 1, usage: 2, interrupted: 130, terminated: 143 } as const
+export const status = {
+  done: 0,
+  failed: 1,
+  usage: 2,
+  interrupted: 130,
+  /** Nobody reads the output any more: what a shell gives for SIGPIPE. */
+  unread: 141,
+  terminated: 143,
+} as const
 
 /** Something that a person can set right. */
 export class CommandError extends Error {
@@ -40,6 +48,11 @@ export function inDetail(thrown: unknown): string {
 /** The code of one of the package's errors. */
 export function codeOf(thrown: unknown): ErrorCode | null {
   return thrown instanceof AttachmentsError ? thrown.code : null
+}
+
+/** Whether it was thrown because a signal has aborted. */
+export function isAbort(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'AbortError'
 }
 
 function inOptions(

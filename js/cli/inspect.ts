@@ -10,17 +10,17 @@ import { bytes, count, dateAndTime } from './words.js'
 
 export type InspectOptions = { profile?: string; region?: string; output?: Format }
 
-const pageRows = 10_000
+const pageRows = 1000
 
 export async function inspect(
   name: string,
   options: InspectOptions,
   terminal: Terminal,
-  { signal }: Interruption,
+  interruption: Interruption,
 ): Promise<number> {
-  const { manifest, metadata } = await findManifest(name, options, signal)
+  const { manifest, metadata } = await findManifest(name, options, interruption.signal)
   if (formatOf(options.output) === 'json') inJson(manifest, metadata, terminal)
-  else inWords(name, manifest, metadata, terminal)
+  else await inWords(name, manifest, metadata, terminal, interruption)
   return status.done
 }
 
@@ -34,12 +34,13 @@ function inJson(
   terminal.say(JSON.stringify({ ...about, dirs: manifest.dirs(), files: manifest.files() }))
 }
 
-function inWords(
+async function inWords(
   name: string,
   manifest: Manifest,
   { assetRoot, fileSystemLocationName, lastModified }: Partial<DownloadedManifest['metadata']>,
   terminal: Terminal,
-): void {
+  interruption: Interruption,
+): Promise<void> {
   const { paint } = terminal
   const { version, specificationVersion, fileCount, totalSize, hashAlg, manifestHash } = manifest
   const facts: [string, string | null | undefined][] = [
@@ -61,6 +62,7 @@ function inWords(
   terminal.say(paint('dim', row('size', 'changed', 'xxh128', 'path')))
   for (let offset = 0; offset < fileCount; offset += pageRows) {
     for (const file of manifest.files(offset, pageRows)) terminal.say(rowOf(file))
+    await interruption.listen()
   }
 }
 

@@ -1,4 +1,6 @@
-/** Ctrl-C: once to stop cleanly, twice to stop at once. */
+/** Why a run ends early: Ctrl-C, once to stop cleanly and twice to stop at once, or nobody reads what it prints. */
+
+import { setImmediate } from 'node:timers/promises'
 
 import { status } from './failure.js'
 
@@ -13,8 +15,14 @@ export class Interruption {
     for (const [name, ending] of Object.entries(endings)) {
       process.on(name, () => {
         if (this.#status !== undefined) process.exit(ending)
-        this.#status = ending
-        this.#controller.abort()
+        this.#end(ending)
+      })
+    }
+    // Whoever reads us may have seen enough, as `head` has. Node takes the place of SIGPIPE, which would kill us.
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EPIPE') throw error
+        this.#end(status.unread)
       })
     }
   }
@@ -26,5 +34,16 @@ export class Interruption {
   /** Undefined as long as nobody has asked to end. */
   get status(): number | undefined {
     return this.#status
+  }
+
+  /** Between two parts of work that has no pause: hears what has come meanwhile, and ends if that is to end. */
+  async listen(): Promise<void> {
+    await setImmediate()
+    this.signal.throwIfAborted()
+  }
+
+  #end(ending: number): void {
+    this.#status ??= ending
+    this.#controller.abort()
   }
 }

@@ -48,10 +48,8 @@ async function fromS3(
   }
   const configuration = Configuration.read()
   useNetworkOf(configuration)
-  const found = await new DownloadOrchestrator({
-    s3: await bucketOf(bucket, key, profile ?? configuration.profile(), region, configuration, signal),
-  }).downloadManifest(key)
-  return found
+  const s3 = await bucketOf(bucket, key, profile ?? configuration.profile(), region, configuration, signal)
+  return new DownloadOrchestrator({ s3 }).downloadManifest(key)
 }
 
 /** A queue's manifest names its queue, whose role may read it. Others are read as whoever asks. */

@@ -53,7 +53,11 @@ function isSame(one: string, other: string, format: PathFormat): boolean {
 /** What `--to DIR` says: a single root's files go straight there, each of several into a folder of its name. */
 export function directoriesBelow(directory: string, roots: Root[]): Directories {
   const below = localPath(directory)
-  if (roots.length === 1) return new Map([[roots[0]!.path, below]])
+  return roots.length === 1 ? new Map([[roots[0]!.path, below]]) : foldersBelow(below, roots)
+}
+
+/** A folder for each root, by the root's name, and none of them twice. */
+export function foldersBelow(directory: string, roots: Root[]): Directories {
   const taken = new Set<string>()
   return new Map(
     roots.map((root) => {
@@ -62,13 +66,13 @@ export function directoriesBelow(directory: string, roots: Root[]): Directories 
       // Where names differ by case alone, one folder may be the other.
       for (let n = 2; taken.has(free.toLowerCase()); n++) free = `${name} (${n})`
       taken.add(free.toLowerCase())
-      return [root.path, join(below, free)]
+      return [root.path, join(directory, free)]
     }),
   )
 }
 
 /** A name for a folder that takes the place of a root. */
-export function nameOf({ path, format }: Root): string {
+function nameOf({ path, format }: Root): string {
   const parts = path.split(format === 'windows' ? /[\\/]/ : '/')
   const name = parts.filter((part) => !['', '.', '..'].includes(part)).at(-1) ?? ''
   return name.replace(/[<>:"/\\|?*]/g, '') || 'output'

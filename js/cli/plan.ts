@@ -19,17 +19,19 @@ import { bytes, count, dateAndTime } from './words.js'
 export type PlanOptions = OutputOptions & { assetRoot?: string; jobProfile?: string; localProfile?: string }
 
 /** Rows that are read at once. */
-const pageRows = 10_000
+const pageRows = 1000
 
 /** What a download would do: of a queue's jobs, or, where some are named, of manifests. */
 export async function plan(
   manifests: string[],
   options: PlanOptions,
   terminal: Terminal,
-  { signal }: Interruption,
+  interruption: Interruption,
 ): Promise<number> {
+  const { signal } = interruption
+  const say = formatOf(options.output) === 'json' ? inJson : inWords
   if (manifests.length > 0) {
-    say(await planOfFiles(manifests, options, signal), undefined, options, terminal)
+    await say(await planOfFiles(manifests, options, signal), undefined, terminal, interruption)
     return status.done
   }
   const line = new ProgressLine(terminal)
@@ -39,7 +41,7 @@ export async function plan(
     const { plan, stats } = await outputs.plan(line.show)
     line.end()
     for (const warning of outputs.warnings) terminal.warn(clean(warning))
-    say(plan, stats.filesSkipped, options, terminal)
+    await say(plan, stats.filesSkipped, terminal, interruption)
     return status.done
   } finally {
     line.end()
@@ -126,17 +128,18 @@ function formatOfRoot(root: string): PathFormat {
 }
 
 /** @param here how many of the files are there already, where that is known */
-function say(plan: DownloadPlan, here: number | undefined, options: PlanOptions, terminal: Terminal): void {
-  if (formatOf(options.output) === 'json') inJson(plan, here, terminal)
-  else inWords(plan, here, terminal)
-}
-
-function inJson(plan: DownloadPlan, here: number | undefined, terminal: Terminal): void {
+async function inJson(
+  plan: DownloadPlan,
+  here: number | undefined,
+  terminal: Terminal,
+  interruption: Interruption,
+): Promise<void> {
   const line = (type: string, row: object) => {
     terminal.say(JSON.stringify({ type, ...row }))
   }
   for (let offset = 0; offset < plan.fileCount; offset += pageRows) {
     for (const file of plan.files(offset, pageRows)) line('file', file)
+    await interruption.listen()
   }
   for (const file of plan.unmapped()) line('unmapped', file)
   for (const file of plan.hazards()) line('hazard', file)
@@ -144,7 +147,12 @@ function inJson(plan: DownloadPlan, here: number | undefined, terminal: Terminal
   line('summary', { fileCount, totalSize, objectCount, unmappedCount, hazardCount, filesHere: here ?? null })
 }
 
-function inWords(plan: DownloadPlan, here: number | undefined, terminal: Terminal): void {
+async function inWords(
+  plan: DownloadPlan,
+  here: number | undefined,
+  terminal: Terminal,
+  interruption: Interruption,
+): Promise<void> {
   const { paint } = terminal
   const { fileCount, totalSize, objectCount } = plan
   if (fileCount > 0) terminal.say(paint('dim', row('size', 'changed', 'file')))
@@ -154,6 +162,7 @@ function inWords(plan: DownloadPlan, here: number | undefined, terminal: Termina
       const target = symlinkTarget === undefined ? '' : ` → ${clean(symlinkTarget)}`
       terminal.say(row(size === undefined ? '' : bytes(size), changed, clean(localPath) + target))
     }
+    await interruption.listen()
   }
   if (fileCount > 0) terminal.say()
   const contents = objectCount < fileCount ? ` in ${count(objectCount, 'different content')}` : ''

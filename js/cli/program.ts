@@ -5,18 +5,18 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 import type { DownloadOptions } from './download.js'
-import { codeOf, CommandError, explain, inDetail, status } from './failure.js'
+import { codeOf, CommandError, explain, inDetail, isAbort, status } from './failure.js'
 import type { InspectOptions } from './inspect.js'
-import { Interruption } from './interruption.js'
+import type { Interruption } from './interruption.js'
 import type { PlanOptions } from './plan.js'
 import { conflictResolutions, type Format, formatOf } from './settings.js'
 import type { SyncOptions } from './sync.js'
 import { clean, Terminal } from './terminal.js'
 
 /** Runs the program, and gives the status that it ends with. */
-export async function run(parameters: string[]): Promise<number> {
+export async function run(parameters: string[], interruption: Interruption): Promise<number> {
   const terminal = new Terminal()
-  const state: State = { terminal, interruption: undefined, command: undefined, status: status.done }
+  const state: State = { terminal, interruption, command: undefined, status: status.done }
   try {
     await commands(state).parseAsync(parameters, { from: 'user' })
     return state.status
@@ -30,7 +30,7 @@ export async function run(parameters: string[]): Promise<number> {
 /** A run of the program. */
 type State = {
   terminal: Terminal
-  interruption: Interruption | undefined
+  interruption: Interruption
   /** The command that was begun. */
   command: Command | undefined
   /** What it ended with. */
@@ -39,8 +39,8 @@ type State = {
 
 function failed(thrown: unknown, { terminal, interruption, command }: State): number {
   terminal.status('')
+  if (isAbort(thrown) && interruption.status !== undefined) return interruption.status
   const code = codeOf(thrown)
-  if (code === 'CANCELLED' && interruption?.status !== undefined) return interruption.status
   const { debug, profile } = command?.opts<{ debug?: boolean; profile?: string }>() ?? {}
   const message = explain(thrown, profile)
   const line = command && inJson(command, code, message)
@@ -77,8 +77,11 @@ function commands(state: State): Command {
       'after',
       `
 What is not given comes from the configuration of the deadline CLI (\`deadline config show\`): profile, farm,
-queue, job, storage profile, region, conflict resolution, proxy and CA bundle. Credentials are found as AWS
-tools find them; the bucket is read with the queue's role.
+queue, job, storage profile, region, proxy and CA bundle, and for a download conflict resolution. Credentials
+are found as AWS tools find them; the bucket is read with the queue's role.
+
+It ends with 0 where all is done, 1 where it or some files failed, 2 where what was typed cannot be meant, and
+130 where Ctrl-C has stopped it.
 
 Examples:
   $ rusty-attachments download                       the job that was submitted last
@@ -97,7 +100,7 @@ Examples:
 function downloadCommand(state: State): Command {
   return outputOptions(queueOptions(new Command('download')))
     .description("Download a job's outputs, or those of several jobs, of a step, a task or a session action.")
-    .addOption(conflictOption('ask on a terminal, else create_copy'))
+    .addOption(conflictOption('as configured, else ask on a terminal, else create_copy'))
     .option('--yes', 'take the suggested answer to every question')
     .addOption(formatOption())
     .option('--debug', 'print the stack trace of an error')
@@ -118,7 +121,7 @@ Examples:
     )
     .action(async (options: DownloadOptions) => {
       const { download } = await import('./download.js')
-      state.status = await download(options, state.terminal, interruptible(state))
+      state.status = await download(options, state.terminal, state.interruption)
     })
 }
 
@@ -138,7 +141,7 @@ function syncCommand(state: State): Command {
     )
     .option('--force-bootstrap', 'begin anew, whatever the checkpoint says')
     .option('--ignore-storage-profiles', 'write files to the paths that their jobs have for them')
-    .addOption(conflictOption('overwrite'))
+    .addOption(conflictOption('overwrite, whatever is configured'))
     .option('--dry-run', 'say what would be downloaded, and write nothing')
     .option('--verbose', 'name every file, and report passes without news too')
     .option('--watch [seconds]', 'go on, from the start of one pass to the next (default: 60)', interval)
@@ -157,7 +160,7 @@ Examples:
     )
     .action(async (options: SyncOptions) => {
       const { sync } = await import('./sync.js')
-      state.status = await sync(options, state.terminal, interruptible(state))
+      state.status = await sync(options, state.terminal, state.interruption)
     })
 }
 
@@ -184,7 +187,7 @@ Examples:
     )
     .action(async (manifests: string[], options: PlanOptions) => {
       const { plan } = await import('./plan.js')
-      state.status = await plan(manifests, options, state.terminal, interruptible(state))
+      state.status = await plan(manifests, options, state.terminal, state.interruption)
     })
 }
 
@@ -206,13 +209,8 @@ Examples:
     )
     .action(async (manifest: string, options: InspectOptions) => {
       const { inspect } = await import('./inspect.js')
-      state.status = await inspect(manifest, options, state.terminal, interruptible(state))
+      state.status = await inspect(manifest, options, state.terminal, state.interruption)
     })
-}
-
-/** From here on Ctrl-C is heard. */
-function interruptible(state: State): Interruption {
-  return (state.interruption = new Interruption())
 }
 
 function queueOptions(command: Command): Command {

@@ -6,6 +6,7 @@ import type { Terminal } from './terminal.js'
 export class SyncInJson {
   readonly #terminal: Terminal
   readonly progress = undefined
+  #filesLanded = 0
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal
@@ -20,6 +21,7 @@ export class SyncInJson {
   }
 
   readonly event = (event: SyncEvent): void => {
+    if (event.type === 'file') this.#filesLanded++
     if (event.type !== 'pass-finished') {
       this.#line(event)
       return
@@ -30,8 +32,9 @@ export class SyncInJson {
     this.#line({ type: event.type, result })
   }
 
-  end(): void {
-    // Each line is whole by itself.
+  /** @param isInterrupted whether somebody ended it, who wants to know how far it came */
+  end(isInterrupted: boolean): void {
+    if (isInterrupted) this.#line({ type: 'stopped', filesLanded: this.#filesLanded })
   }
 
   #line(event: object): void {

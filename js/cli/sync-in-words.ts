@@ -92,10 +92,12 @@ export class SyncInWords {
   end(isInterrupted: boolean): void {
     this.#line.end()
     if (!isInterrupted) return
-    this.#terminal.note(
-      `Stopped. ${count(this.#filesInAll, 'file')} landed; the checkpoint knows of each, and the next sync goes on ` +
-        'from there.',
-    )
+    if (this.#filesInAll === 0) this.#terminal.note('Stopped. The next sync goes on from there.')
+    else
+      this.#terminal.note(
+        `Stopped. ${count(this.#filesInAll, 'file')} landed; the checkpoint knows of each, and the next sync goes on ` +
+          'from there.',
+      )
   }
 
   #passFinished(result: SyncResult): void {

@@ -1,13 +1,15 @@
 // `rusty-attachments download`, as a person at a terminal meets it, and as a script does.
 
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { DownloadOrchestrator, parseOutputManifestKey } from 'rusty-attachments'
 
-import { configure, run, runInTerminal, startStudio } from './command-line.mjs'
+import { configure, lastLine, run, runInTerminal, runUnread, startStudio } from './command-line.mjs'
 import { job, operations, session, task, tree } from './queue.mjs'
 import { s3Of } from './support.mjs'
 
@@ -164,6 +166,37 @@ describe('for a person', () => {
     assert.deepEqual(tree(projects), wholeTree)
   })
 
+  test('Ctrl-C is a line of JSON, with what is done, where JSON is asked for', async (t) => {
+    const { farm, at } = await lighthouse(t)
+    const slow = { requests: { keyContains: '/Data/' }, effect: { delay: { milliseconds: 60_000 } } }
+    await farm.setRules({ ...slow, often: { first: 2 } })
+    const session = runInTerminal(['download', '--output', 'json'], { ...at, columns: 1000 })
+    await session.see(/"filesDone":1/)
+    session.type('\x03')
+    const { code, screen } = await session.ended
+    assert.equal(code, 130, screen)
+    const { messageType, filesDone, filesTotal } = lastLine(screen)
+    assert.deepEqual([messageType, filesDone, filesTotal], ['stopped', 1, 3])
+  })
+
+  test('a second Ctrl-C does not wait for what cannot be stopped', async (t) => {
+    const { farm, home, at, jobId } = await lighthouse(t)
+    await mkdir(join(home, '.aws'))
+    // Another program is asked for credentials, does not answer, and is deaf to Ctrl-C. It ends with the terminal.
+    const [script, asked] = [join(home, 'slow.sh'), join(home, 'asked')]
+    await writeFile(script, `trap '' INT; touch ${asked}; exec sleep 60`)
+    await writeFile(join(home, '.aws/config'), `[profile slow]\ncredential_process = sh ${script}\n`)
+    const ids = ['--farm-id', farm.farmId, '--queue-id', farm.queueId, '--job-id', jobId]
+    const session = runInTerminal(['download', '--profile', 'slow', ...ids], at)
+    while (!existsSync(asked)) await sleep(20)
+    session.type('\x03')
+    await sleep(300)
+    const began = performance.now()
+    session.type('\x03')
+    assert.equal((await session.ended).code, 130)
+    assert.ok(performance.now() - began < 10_000)
+  })
+
   test('Ctrl-C at a question ends with 130, Ctrl-D is no answer', async (t) => {
     const { home, at } = await lighthouse(t, withoutProfile)
     for (const [key, expected] of [
@@ -247,6 +280,45 @@ describe('for a script', () => {
     assert.match(mistyped.stderr, /names no asset root.*they are: P:\\Projects\\Lighthouse/)
   })
 
+  test('with --yes each of several roots of one name has a folder of its own', async (t) => {
+    const { farm, home, at, jobId } = await lighthouse(t, withoutProfile)
+    const roots = [{ path: 'Q:\\Archive\\LIGHTHOUSE', format: 'windows' }]
+    const names = await farm.happen(
+      job('again', { ...withoutProfile, roots }),
+      session('again'),
+      task('again', 0, { 'notes.txt': 'another' }),
+    )
+    const both = ['--job-id', jobId, '--job-id', names.jobs.again.jobId]
+    const { code, stderr } = await run(['download', ...both, '--ignore-storage-profiles', '--yes'], at)
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(tree(join(home, 'Lighthouse')), files)
+    assert.deepEqual(tree(join(home, 'LIGHTHOUSE (2)')), { 'notes.txt': 'another' })
+  })
+
+  test('files without a place are left out with status 1, unless --yes has said so', async (t) => {
+    const { farm, home, projects, at } = await lighthouse(t, {
+      roots: [
+        { path: 'P:\\Projects\\Lighthouse', format: 'windows' },
+        { path: 'C:\\Temp', format: 'windows' },
+      ],
+    })
+    const written = [
+      ...Object.keys(files).map((path) => ({ path, text: 'x' })),
+      { path: 'log', text: 'y', root: 1 },
+    ]
+    await farm.happen(
+      { event: 'requeue', job: 'Lighthouse' },
+      { event: 'task', job: 'Lighthouse', session: 'one', task: 0, files: written },
+    )
+    const left = await run(['download'], at)
+    assert.equal(left.code, 1, left.stderr)
+    assert.equal(left.lines().at(-1).unmappedCount, 1)
+    assert.equal(Object.keys(tree(projects)).length, 3)
+    assert.equal((await run(['download', '--yes'], at)).code, 0)
+    assert.equal((await run(['download', '--root', 'C:\\Temp=temp'], at)).code, 0)
+    assert.deepEqual(tree(join(home, 'temp')), { log: 'y' })
+  })
+
   test('several jobs are downloaded as one, each of several roots into a folder of its own below --to', async (t) => {
     const { farm, home, projects, at, jobId } = await lighthouse(t)
     const names = await farm.happen(
@@ -297,6 +369,16 @@ describe('for a script', () => {
     ])
     const ofJob = ['--include', 'P:/Projects/Lighthouse/beauty/', '--match-paths-by', 'JOB']
     assert.equal(Object.keys(await download('job', ...ofJob)).length, 3)
+  })
+
+  test('where nobody reads on, it stops with 141, and a failure stays a failure', async (t) => {
+    const { farm, projects, at } = await lighthouse(t)
+    const slow = { requests: { keyContains: '/Data/' }, effect: { delay: { milliseconds: 60_000 } } }
+    await farm.setRules({ ...slow, often: { first: 2 } })
+    assert.deepEqual(await runUnread(['download'], at), { code: 141, stderr: '' })
+    assert.ok(Object.keys(tree(projects)).length < 3)
+    const unknown = ['download', '--job-id', `job-${'9'.repeat(32)}`]
+    assert.equal((await runUnread(unknown, at, { beginning: false })).code, 1)
   })
 
   test('bucket and manifests are read with the role of the queue', async (t) => {

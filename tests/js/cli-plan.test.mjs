@@ -7,7 +7,7 @@ import { describe, test } from 'node:test'
 
 import { createManifest, DownloadOrchestrator, planDownload, PathMappingApplier } from 'rusty-attachments'
 
-import { run, runInTerminal, startStudio } from './command-line.mjs'
+import { run, runInTerminal, runUnread, startStudio } from './command-line.mjs'
 import { job, session, task, tree } from './queue.mjs'
 import { folder, s3Of } from './support.mjs'
 
@@ -158,6 +158,22 @@ describe('inspect', () => {
     assert.match(screen, /^manifest\.json\n {2}version {5}2023-03-03\n {2}files {7}3 files, 3\.0 MB\n/)
     assert.ok(screen.includes(manifest.manifestHash))
     assert.match(screen, / +7 B {2}2025-10-09 \S+ {2}b{32} {2}notes\.txt\n/)
+  })
+
+  test('may be stopped in the middle, by Ctrl-C and by whoever has read enough', async (t) => {
+    const { at } = await onDisk(t)
+    const many = Array.from({ length: 200_000 }, (_, n) => ({ ...files[2], path: `notes/${n}.txt` }))
+    await writeFile(join(at.cwd, 'many.json'), createManifest({ files: many }).encode())
+    const inspect = ['inspect', 'many.json', '--output', 'verbose']
+    assert.deepEqual(await runUnread(inspect, at), { code: 141, stderr: '' })
+    const plan = ['plan', 'many.json', '--asset-root', '/a']
+    assert.deepEqual(await runUnread(plan, at), { code: 141, stderr: '' })
+    const session = runInTerminal(inspect, at)
+    await session.see(/notes\/\d+\.txt/)
+    session.type('\x03')
+    const { code, screen } = await session.ended
+    assert.equal(code, 130)
+    assert.ok(!screen.includes('notes/199999.txt'))
   })
 
   test('gives it as JSON', async (t) => {

@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { run, runInTerminal, startStudio } from './command-line.mjs'
+import { configure, lastLine, run, runInTerminal, runUnread, startStudio } from './command-line.mjs'
 import { job, operations, session, task, tree } from './queue.mjs'
 
 /** A studio in which a cat is being rendered. */
@@ -92,12 +93,67 @@ test('without storage profiles every file goes to the path that its job has for 
   assert.deepEqual(tree(join(home, 'local')), { a: 'b' })
 })
 
+test('what differs is overwritten, as by the deadline CLI, whatever is configured for downloads', async (t) => {
+  const { farm, storageProfiles, home, projects, at } = await studioWithCat(t)
+  const storageProfileId = storageProfiles.here
+  await configure(home, farm, { storageProfileId, settings: 'conflict_resolution = SKIP' })
+  const mine = () => writeFile(join(projects, 'cat/1.png'), 'mine')
+  await mkdir(join(projects, 'cat'), { recursive: true })
+  await mine()
+  await run(['sync', ...lookBack], at)
+  assert.deepEqual(tree(projects), { 'cat/1.png': 'one' })
+  await mine()
+  await run(['sync', '--force-bootstrap', '--conflict-resolution', 'skip', ...lookBack], at)
+  assert.deepEqual(tree(projects), { 'cat/1.png': 'mine' })
+})
+
 test('what fails is named, and the status is 1', async (t) => {
   const { farm, at } = await studioWithCat(t)
   await farm.happen({ event: 'damage', job: 'cat', path: '1.png', how: 'missing' })
   const { code, stderr } = await run(['sync', ...lookBack], at)
   assert.equal(code, 1)
   assert.match(stderr, /1 file could not be downloaded; later passes try again:\n {2}\S+1\.png {2}NOT_FOUND/)
+})
+
+/** Lets the second and the third file of the cat wait, so that somebody has time for Ctrl-C. */
+async function withSlowFiles({ farm }) {
+  await farm.happen(task('cat', 1, { '2.png': 'two', '3.png': 'three' }))
+  const slow = { requests: { keyContains: '/Data/' }, effect: { delay: { milliseconds: 60_000 } } }
+  await farm.setRules({ ...slow, often: { first: 2 } })
+}
+
+test('Ctrl-C ends a pass with what is done, and the next one goes on', async (t) => {
+  const studio = await studioWithCat(t)
+  const { farm, projects, at } = studio
+  await withSlowFiles(studio)
+  const pass = runInTerminal(['sync', '--verbose', ...lookBack], at)
+  await pass.see(/\d\.png\r\n/)
+  pass.type('\x03')
+  const { code, screen } = await pass.ended
+  assert.equal(code, 130, screen)
+  assert.match(screen, /\nStopped\. 1 file landed; the checkpoint knows of each.*\n$/)
+  assert.doesNotMatch(screen, /error/)
+  await farm.setRules()
+  const next = await run(['sync'], at)
+  assert.match(next.stdout, /Downloaded 2 files/)
+  assert.deepEqual(Object.keys(tree(projects)), ['cat/1.png', 'cat/2.png', 'cat/3.png'])
+})
+
+test('Ctrl-C is a line of JSON where JSON is asked for', async (t) => {
+  const studio = await studioWithCat(t)
+  await withSlowFiles(studio)
+  const pass = runInTerminal(['sync', '--json', ...lookBack], { ...studio.at, columns: 1000 })
+  await pass.see(/"type":"file"/)
+  pass.type('\x03')
+  const { code, screen } = await pass.ended
+  assert.equal(code, 130, screen)
+  assert.deepEqual(lastLine(screen), { type: 'stopped', filesLanded: 1 })
+})
+
+test('a watcher that nobody reads any more ends', async (t) => {
+  const { projects, at } = await studioWithCat(t)
+  assert.equal((await runUnread(['sync', '--watch', '0.1', '--verbose', ...lookBack], at)).code, 141)
+  assert.ok(Object.keys(tree(projects)).length <= 1)
 })
 
 test('a watcher shows what comes, in a line that changes when it is to look again, until Ctrl-C', async (t) => {

@@ -1,6 +1,6 @@
 // What the tests of the command line share: the program as a person and as another program run it.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
@@ -70,12 +70,32 @@ export function run(parameters, { env, cwd, input = '' } = {}) {
   })
 }
 
+/**
+ * Runs the program for a reader that goes away, as `head` does: once something has come, or, with `beginning` false,
+ * before anything has.
+ */
+export function runUnread(parameters, { env, cwd }, { beginning = true } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [program, ...parameters], { env, cwd })
+    let stderr = ''
+    child.stderr.on('data', (data) => (stderr += data))
+    if (beginning) child.stdout.once('data', () => child.stdout.destroy())
+    else child.stdout.destroy()
+    child.once('close', (code) => resolve({ code, stderr }))
+  })
+}
+
 /** Lines of JSON, each as a value. */
 export function jsonLines(text) {
   return text
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line))
+}
+
+/** The value of the last line of JSON on a screen, where the terminal may have put `^C` before it. */
+export function lastLine(screen) {
+  return JSON.parse(screen.trimEnd().split('\n').at(-1).replace('^C', ''))
 }
 
 /** Runs the program in a terminal of its own. */
