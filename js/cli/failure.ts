@@ -24,15 +24,18 @@ export class UsageError extends CommandError {
   override readonly status = status.usage
 }
 
+/** What of the command line an explanation may name. */
+export type Typed = { profile?: string; storageProfileId?: string }
+
 /**
  * One line for whatever was thrown, in the words of the command line rather than of the API.
  *
- * @param profile the AWS profile that was asked for
+ * @param typed the options that it may be about
  */
-export function explain(thrown: unknown, profile?: string): string {
+export function explain(thrown: unknown, typed: Typed = {}): string {
   if (!(thrown instanceof Error)) return String(thrown)
   return (
-    (thrown instanceof AttachmentsError ? inOptions(thrown, profile) : undefined) ??
+    (thrown instanceof AttachmentsError ? inOptions(thrown, typed) : undefined) ??
     thrown.message.trim().replace(/\s*\n\s*/g, '; ')
   )
 }
@@ -57,7 +60,7 @@ export function isAbort(thrown: unknown): boolean {
 
 function inOptions(
   { code, message, details }: AttachmentsError,
-  profile: string | undefined,
+  { profile, storageProfileId: typedId }: Typed,
 ): string | undefined {
   const { operation, farmId, queueId, jobId, stepId, taskId, storageProfileId } = details as Record<
     string,
@@ -76,8 +79,11 @@ function inOptions(
     GetJob: `queue ${queueId} has no job ${jobId}; check --job-id, --queue-id and --farm-id`,
     GetTask: `step ${stepId} of ${jobId} has no task ${taskId}; check --task-id and --step-id`,
     GetStorageProfileForQueue:
-      `queue ${queueId} does not know the storage profile ${storageProfileId}; check --storage-profile-id, or ` +
-      'the one that `deadline config get settings.storage_profile_id` names',
+      `queue ${queueId} does not know the storage profile ${storageProfileId}` +
+      (storageProfileId === typedId
+        ? '; check --storage-profile-id and --queue-id'
+        : ', which settings.storage_profile_id of the deadline CLI names; name one that it knows with ' +
+          '--storage-profile-id or `deadline config set settings.storage_profile_id`, or the queue with --queue-id'),
   }
   return (
     nothing[operation] ?? `farm ${farmId} has no queue ${queueId}; check --farm-id, --queue-id and --region`

@@ -9,7 +9,7 @@ import type {
   TransferStatistics,
   UnmappedPath,
 } from '../types.js'
-import { UsageError } from './failure.js'
+import { codeOf, CommandError, UsageError } from './failure.js'
 import {
   directoriesBelow,
   directoriesOf,
@@ -204,11 +204,27 @@ async function profilesOf(
   const warnings = jobs
     .filter(({ storageProfileId }) => storageProfileId === undefined)
     .map(({ name }) => `${name} was submitted without a storage profile, so its paths stay as they are`)
-  const profiles = await Promise.all([localId, ...ids].map((id) => queue.storageProfile(id)))
+  const [localProfile, ...profiles] = await Promise.all([
+    queue.storageProfile(localId),
+    ...[...ids].map((id) => profileOfJob(queue, id)),
+  ])
   return {
     profiles: new Map(profiles.map((profile) => [profile.storageProfileId!, profile])),
-    localProfile: profiles[0],
+    localProfile,
     warnings,
+  }
+}
+
+async function profileOfJob(queue: Queue, id: string): Promise<StorageProfile> {
+  try {
+    return await queue.storageProfile(id)
+  } catch (cause) {
+    if (codeOf(cause) !== 'NOT_FOUND') throw cause
+    throw new CommandError(
+      `queue ${queue.queueId} does not know any more the storage profile ${id} that the job was submitted with; say ` +
+        'where its files go with --to DIR, or give --ignore-storage-profiles',
+      { cause },
+    )
   }
 }
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 import type { DownloadOptions } from './download.js'
-import { codeOf, CommandError, explain, inDetail, isAbort, status } from './failure.js'
+import { codeOf, CommandError, explain, inDetail, isAbort, status, type Typed } from './failure.js'
 import type { InspectOptions } from './inspect.js'
 import type { Interruption } from './interruption.js'
 import type { PlanOptions } from './plan.js'
@@ -41,8 +41,8 @@ function failed(thrown: unknown, { terminal, interruption, command }: State): nu
   terminal.status('')
   if (isAbort(thrown) && interruption.status !== undefined) return interruption.status
   const code = codeOf(thrown)
-  const { debug, profile } = command?.opts<{ debug?: boolean; profile?: string }>() ?? {}
-  const message = explain(thrown, profile)
+  const { debug, ...typed } = command?.opts<{ debug?: boolean } & Typed>() ?? {}
+  const message = explain(thrown, typed)
   const line = command && inJson(command, code, message)
   if (line) terminal.say(JSON.stringify(line))
   terminal.error(clean(message))

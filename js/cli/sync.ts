@@ -4,8 +4,7 @@ import { syncOutputs, watchOutputs } from '../index.js'
 import type { SyncOptions as SyncOptionsOfApi } from '../types.js'
 import { expandHome } from './configuration.js'
 import type { Interruption } from './interruption.js'
-import { codeOf, status, UsageError } from './failure.js'
-import { Queue } from './queue.js'
+import { status, UsageError } from './failure.js'
 import { conflictResolution, type QueueOptions, queueSettings } from './settings.js'
 import { SyncInJson } from './sync-in-json.js'
 import { SyncInWords } from './sync-in-words.js'
@@ -39,7 +38,6 @@ export async function sync(
     : new SyncInWords(terminal, options, settings.queueId)
   try {
     report.looking()
-    await checkStorageProfile(settings, signal)
     if (options.watch === undefined) {
       const { failureCount } = await syncOutputs({
         ...settings,
@@ -57,22 +55,6 @@ export async function sync(
     return interruption.status ?? status.done
   } finally {
     report.end(signal.aborted)
-  }
-}
-
-/**
- * A pass asks for this machine's storage profile once something is to be mapped. Whoever has mistyped it should know
- * before there is a checkpoint for it.
- */
-async function checkStorageProfile(settings: SyncOptionsOfApi, signal: AbortSignal): Promise<void> {
-  const { farmId, queueId, region, profile, localStorageProfileId } = settings
-  if (localStorageProfileId == null) return
-  try {
-    const queue = await Queue.connect({ farmId, queueId, region, profile }, signal)
-    await queue.storageProfile(localStorageProfileId)
-  } catch (thrown) {
-    // What else goes wrong is the pass's to meet, and a watcher's to outlive.
-    if (codeOf(thrown) === 'NOT_FOUND') throw thrown
   }
 }
 

@@ -1,6 +1,7 @@
 /** One pass: the files of the last one in, questions and downloads between, the next one's files out. */
 
 import type { Backend } from '../backend.js'
+import { AttachmentsError } from '../errors.js'
 import { DownloadPlan } from '../handles.js'
 import type { NativeBindings } from '../orchestrate.js'
 import type {
@@ -115,11 +116,7 @@ export class PassRunner {
     }
     try {
       tell({ type: 'pass-started', checkpointPath })
-      if (!dryRun && (this.#isForced || texts.checkpoint === null)) {
-        // Where it all begins stays, though this pass may come to nothing: the next one would begin later.
-        await this.#files.write(pass.save(false))
-        this.#isForced = false
-      }
+      if (this.#isForced || texts.checkpoint === null) await this.#begin(pass, signal)
       await pump(pass, (request, within) => this.#queue.ask(request, within), signal)
       const report = pass.report()
       for (const job of report.jobs) tell({ type: 'job', job })
@@ -136,6 +133,24 @@ export class PassRunner {
     } finally {
       pass.free()
     }
+  }
+
+  /** Makes sure that what a checkpoint is about to begin for is there. */
+  async #begin(pass: SyncPassClass, signal: AbortSignal): Promise<void> {
+    const { dryRun, localStorageProfileId } = this.#settings
+    let failure: { thrown: unknown } | undefined
+    try {
+      await this.#queue.check(localStorageProfileId, signal)
+    } catch (thrown) {
+      if (thrown instanceof AttachmentsError && thrown.code === 'NOT_FOUND') throw thrown
+      failure = { thrown }
+    }
+    if (!dryRun) {
+      // Where it all begins stays, though this pass may come to nothing: the next one would begin later.
+      await this.#files.write(pass.save(false))
+      this.#isForced = false
+    }
+    if (failure) throw failure.thrown
   }
 
   /** Downloads the sources, with progress saved as they become whole. */

@@ -52,6 +52,18 @@ export class Queue {
     this.#bucket = undefined
   }
 
+  /**
+   * Asks for what every download needs.
+   *
+   * @throws `NOT_FOUND` where there is no such queue or storage profile, or the queue has no bucket
+   */
+  async check(storageProfileId: string | undefined, signal: AbortSignal): Promise<void> {
+    const { farmId, queueId } = this.#settings
+    await this.bucket()
+    if (storageProfileId === undefined) return
+    await this.#service.ask('GetStorageProfileForQueue', { farmId, queueId, storageProfileId }, signal)
+  }
+
   /** Answers a question of a pass. */
   async ask({ operation, input }: SyncRequest, signal: AbortSignal): Promise<string | null> {
     if (operation === 'ListOutputManifests') return unlessAborted(this.#listOutputManifests(input), signal)

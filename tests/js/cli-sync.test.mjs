@@ -37,12 +37,12 @@ test('a pass says what it downloaded; one without news takes one quiet line, wit
   assert.match(third.stdout, /checkpoint .*_download_checkpoint\.json\n/)
 })
 
-test('without news it asks for the jobs, and whether this machine is described, and nothing else', async (t) => {
+test('without news it asks for the jobs and nothing else', async (t) => {
   const { farm, at } = await studioWithCat(t)
   await run(['sync', ...lookBack], at)
   await farm.forgetRequests()
   await run(['sync'], at)
-  assert.deepEqual(Object.keys(await operations(farm)), ['GetStorageProfileForQueue', 'SearchJobs'])
+  assert.deepEqual(Object.keys(await operations(farm)), ['SearchJobs'])
 })
 
 test('with --json each line is an event', async (t) => {

@@ -10,7 +10,7 @@ import { describe, test } from 'node:test'
 import { promisify } from 'node:util'
 
 import { configure, environment, run, runInTerminal, startStudio } from './command-line.mjs'
-import { job, session, task } from './queue.mjs'
+import { job, session, task, tree } from './queue.mjs'
 import { folder, root } from './support.mjs'
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -24,6 +24,23 @@ async function newcomer(test, more = {}) {
     env: { PATH: process.env.PATH, HOME: home, AWS_EC2_METADATA_DISABLED: 'true', ...more },
     cwd: home,
   }
+}
+
+/** The same person, and a service that gives these answers by the address; undefined is no such thing. */
+async function withService(test, answer) {
+  const server = createServer(({ url }, response) => {
+    const found = answer(url)
+    const refusal = { 'x-amzn-errortype': 'ResourceNotFoundException' }
+    response
+      .writeHead(found ? 200 : 404, found ? {} : refusal)
+      .end(JSON.stringify(found ?? { message: 'no' }))
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  test.after(() => server.close())
+  const endpoint = `http://127.0.0.1:${server.address().port}`
+  const home = await folder(test)
+  const credentials = { accessKeyId: 'a', secretAccessKey: 'b' }
+  return { env: environment(home, { endpoint, region: 'us-west-2', credentials }), cwd: home }
 }
 
 /** Expects one line of error, and nothing that only programmers read. */
@@ -152,14 +169,16 @@ describe('what is missing is said in one line', () => {
   })
 
   test('job attachments of the queue', async (t) => {
-    const server = createServer((_, response) => response.end('{"jobId": "job-1", "name": "a job"}'))
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-    t.after(() => server.close())
-    const endpoint = `http://127.0.0.1:${server.address().port}`
-    const home = await folder(t)
-    const credentials = { accessKeyId: 'a', secretAccessKey: 'b' }
-    const env = environment(home, { endpoint, region: 'us-west-2', credentials })
-    oneLine(await run(['download', ...oneJob], { env, cwd: home }), /has no bucket for job attachments/, 1)
+    const setting = await withService(t, () => ({ jobId: 'job-1', name: 'a job' }))
+    const syncing = ['sync', ...ids, '--ignore-storage-profiles']
+    for (const parameters of [
+      ['download', ...oneJob],
+      ['plan', ...oneJob],
+      syncing,
+      [...syncing, '--watch'],
+    ]) {
+      oneLine(await run(parameters, setting), /has no bucket for job attachments; set one/, 1)
+    }
   })
 
   test('a job, a queue, a task, a storage profile', async (t) => {
@@ -172,7 +191,7 @@ describe('what is missing is said in one line', () => {
       [['download', '--job-id', jobId, '--queue-id', `queue-${nine}`], /queue-9+/],
       [
         ['download', '--job-id', jobId, '--storage-profile-id', `sp-${nine}`],
-        /does not know the storage profile sp-9+/,
+        /queue queue-\w+ does not know the storage profile sp-9+; check --storage-profile-id and --queue-id/,
       ],
       [
         ['download', '--job-id', jobId, '--step-id', steps.render, '--task-id', `task-${nine}-0`],
@@ -180,7 +199,11 @@ describe('what is missing is said in one line', () => {
       ],
       [
         ['sync', '--queue-id', `queue-${nine}`, '--ignore-storage-profiles'],
-        /The queue does not exist.*--queue-id/,
+        /has no queue queue-9+; check --farm-id, --queue-id/,
+      ],
+      [
+        ['sync', '--storage-profile-id', `sp-${nine}`],
+        /queue queue-\w+ does not know the storage profile sp-9+; check --storage-profile-id and --queue-id/,
       ],
       [['plan', '--job-id', `job-${nine}`], /has no job/],
     ]
@@ -190,7 +213,23 @@ describe('what is missing is said in one line', () => {
       if (parameters[0] !== 'sync') assert.match(result.lines().at(-1).code, /NOT_FOUND/)
     }
     await configure(home, farm, { storageProfileId: `sp-${nine}` })
-    oneLine(await run(['sync'], { env, cwd: home }), /storage profile sp-9+/, 1)
+    const configured =
+      /queue queue-\w+ does not know the storage profile sp-9+, which settings\.storage_profile_id .*--queue-id/
+    for (const command of ['sync', 'download', 'plan']) {
+      const parameters = [command, ...(command === 'sync' ? [] : ['--job-id', jobId])]
+      oneLine(await run(parameters, { env, cwd: home }), configured, 1)
+    }
+    assert.deepEqual(Object.keys(tree(join(home, '.deadline'))), ['config'], 'no checkpoint has begun')
+  })
+
+  test("the storage profile of a job, which is not this machine's to change", async (t) => {
+    const setting = await withService(t, (url) => {
+      if (url.endsWith('/sp-gone')) return undefined
+      if (/\/jobs\//.test(url)) return { jobId: 'job-1', name: 'a job', storageProfileId: 'sp-gone' }
+      return { storageProfileId: 'sp-here', jobAttachmentSettings: { s3BucketName: 'b', rootPrefix: 'p' } }
+    })
+    const words = /any more the storage profile sp-gone that the job .*--to DIR.*--ignore-storage-profiles/
+    oneLine(await run(['download', ...oneJob, '--storage-profile-id', 'sp-here'], setting), words, 1)
   })
 
   test('and with --debug, where it comes from', async (t) => {
