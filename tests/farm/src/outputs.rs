@@ -8,9 +8,9 @@ use std::fmt::Write;
 
 use bytes::Bytes;
 use serde::Serialize;
-use time::OffsetDateTime;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::deadline::time::iso_microseconds;
 use crate::farm::Farm;
 use crate::object::Object;
 use crate::store::Store;
@@ -142,7 +142,7 @@ pub fn output_manifest_key(location: &QueueLocation, action: &SessionAction, roo
     let QueueLocation { farm_id, queue_id, .. } = location;
     let SessionAction { job_id, step_id, session_action_id, .. } = action;
     let task = action.task_id.iter().fold(String::new(), |_, id| format!("{id}/"));
-    let time = folder_time(action.folder_time_us);
+    let time = iso_microseconds(action.folder_time_us);
     let location_name = root.file_system_location_name.as_deref().unwrap_or_default();
     let root_hash = hex(format!("{location_name}{}", root.path).as_bytes());
     location.key(&format!(
@@ -228,22 +228,6 @@ fn ascii(json: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(escaped)
-}
-
-/// `YYYY-MM-DDTHH:MM:SS.ffffffZ`; a time that no calendar holds becomes the epoch.
-fn folder_time(microseconds: i64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1000)
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
-        time.year(),
-        u8::from(time.month()),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.microsecond()
-    )
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::sts;
 
 /// One request that reached the farm, refused ones included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct RequestRecord {
     /// The HTTP method.
     pub method: String,
@@ -26,6 +27,8 @@ pub struct RequestRecord {
     pub query: Option<String>,
     /// The `Range` header as it was sent.
     pub range: Option<String>,
+    /// Whose bucket it is meant to be: the header `x-amz-expected-bucket-owner` as it was sent.
+    pub expected_bucket_owner: Option<String>,
     /// The status of the answer; absent until there is one, and for ever where the client hung up.
     pub status: Option<u16>,
     /// What a rule did to it besides a delay, a wrong clock or a lack of tags: [`Effect::name`](crate::Effect::name).
@@ -48,14 +51,16 @@ impl RequestRecord {
             bucket: decoded(bucket),
             key: decoded(key),
             query: head.uri.query().map(str::to_owned),
-            range: head
-                .headers
-                .get(http::header::RANGE)
-                .map(|range| String::from_utf8_lossy(range.as_bytes()).into_owned()),
+            range: text(head, "range"),
+            expected_bucket_owner: text(head, "x-amz-expected-bucket-owner"),
             status: None,
             effect: None,
         }
     }
+}
+
+fn text(head: &Parts, header: &str) -> Option<String> {
+    head.headers.get(header).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 fn decoded(part: &str) -> Option<String> {

@@ -58,7 +58,7 @@ mod job;
 mod operations;
 mod search;
 mod service;
-mod time;
+pub(crate) mod time;
 
 pub use event::{Event, History, HistoryError};
 pub(crate) use service::Deadline;

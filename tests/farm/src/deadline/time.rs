@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// Microseconds since the epoch.
-pub(super) type Micros = i64;
+pub(crate) type Micros = i64;
 
 pub(super) fn now() -> Micros {
     since_epoch(SystemTime::now())
@@ -23,19 +23,27 @@ pub(super) fn micros(seconds: f64) -> Micros {
 
 /// `2026-11-22T09:05:35.123Z`, or with six digits where the last three say something.
 pub(super) fn iso(micros: Micros) -> String {
+    let mut text = iso_microseconds(micros);
+    if text.ends_with("000Z") {
+        text.truncate(text.len() - "000Z".len());
+        text.push('Z');
+    }
+    text
+}
+
+/// `2026-11-22T09:05:35.123000Z`; a time that no calendar holds becomes the epoch.
+pub(crate) fn iso_microseconds(micros: Micros) -> String {
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000)
         .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let fraction = micros.rem_euclid(1_000_000);
-    let fraction =
-        if fraction % 1000 == 0 { format!("{:03}", fraction / 1000) } else { format!("{fraction:06}") };
     format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{fraction}Z",
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z",
         time.year(),
         u8::from(time.month()),
         time.day(),
         time.hour(),
         time.minute(),
         time.second(),
+        time.microsecond(),
     )
 }
 
