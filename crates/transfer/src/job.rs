@@ -1,6 +1,6 @@
 //! Downloads the outputs of one job or of several: find, fetch, map, plan, transfer, report.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -20,6 +20,7 @@ use crate::ended::cancelled;
 use crate::manifests::{
     DownloadedManifest, FetchedManifest, ManifestSelection, discover_all, download_manifests,
 };
+use crate::mappers::Mappers;
 use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
 use crate::progress::{Phase, Progress};
 use crate::statistics::TransferStatistics;
@@ -218,24 +219,17 @@ pub async fn download_multiple_jobs(
     options: &MultipleJobsOptions,
     control: &RunControl,
 ) -> Result<MultiJobDownloadResult> {
-    let mut mappers: HashMap<Option<&str>, Arc<RootMapper>> = HashMap::new();
+    let mut mappers =
+        Mappers::new(&options.storage_profiles, options.local_storage_profile.as_ref(), unknown_profile);
     let mut jobs = Vec::with_capacity(options.jobs.len());
     for job in &options.jobs {
-        let id = job.storage_profile_id.as_deref();
-        let mapper = match mappers.get(&id) {
-            Some(mapper) => mapper.clone(),
-            None => {
-                let mapper = Arc::new(mapper_of(job, options)?);
-                mappers.entry(id).or_insert(mapper).clone()
-            }
-        };
         jobs.push(Job {
             scope: OutputManifestScope { job_id: job.job_id.clone(), step_id: None, task_id: None },
             selection: ManifestSelection {
                 select_latest_per_task: options.select_latest_per_task,
                 session_action_ids: job.session_action_ids.clone(),
             },
-            mapper,
+            mapper: mappers.of(&job.job_id, job.storage_profile_id.as_deref())?,
         });
     }
     let work = Work {
@@ -293,29 +287,9 @@ impl DownloadResult {
     }
 }
 
-fn mapper_of(job: &JobInfo, options: &MultipleJobsOptions) -> Result<RootMapper> {
-    let find = |id: &String| {
-        let profile = options.storage_profiles.iter().find(|profile| profile.storage_profile_id == *id);
-        profile.cloned().ok_or_else(|| {
-            Error::new(
-                ErrorCode::InvalidArgument,
-                format!("The storage profile {id} of job {} is not among those given.", job.job_id),
-            )
-            .with("jobId", job.job_id.as_str())
-        })
-    };
-    let job_storage_profile = job.storage_profile_id.as_ref().map(find).transpose()?;
-    if job_storage_profile.is_none() && options.local_storage_profile.is_some() {
-        // Among jobs that are mapped, one that nobody can map must not be written to its own paths.
-        return Ok(RootMapper::nothing(LOCAL_FORMAT));
-    }
-    RootMapper::new(RootMapperOptions {
-        local_storage_profile: options.local_storage_profile.clone(),
-        job_storage_profile,
-        source_path_format: None,
-        root_overrides: BTreeMap::new(),
-        destination_path_format: LOCAL_FORMAT,
-    })
+fn unknown_profile(id: &str, job_id: &str) -> Error {
+    let message = format!("The storage profile {id} of job {job_id} is not among those given.");
+    Error::new(ErrorCode::InvalidArgument, message).with("jobId", job_id)
 }
 
 fn location(orchestrator: &DownloadOrchestrator, farm_id: &str, queue_id: &str) -> ManifestLocation {

@@ -12,6 +12,7 @@ mod ended;
 mod job;
 mod listing;
 mod manifests;
+mod mappers;
 mod orchestrator;
 mod pace;
 mod progress;

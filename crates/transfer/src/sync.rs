@@ -1,15 +1,15 @@
 //! Downloads the output manifests that a pass of incremental sync names: fetch, map, plan, transfer, and tell what of
 //! each is on the disk for good. One that fails takes no other along.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use rusty_attachments_core::keys::{ListedObject, output_manifest_key};
 use rusty_attachments_core::sync::WrittenFiles;
 use rusty_attachments_core::{
-    DownloadPlan, Error, ErrorCode, PathFormat, PlanSource, Result, RootMapper, RootMapperOptions,
-    StorageProfileWithId, plan_download_of,
+    DownloadPlan, Error, ErrorCode, PathFormat, PlanSource, Result, RootMapper, StorageProfileWithId,
+    plan_download_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,8 @@ use crate::download::{DownloadOptions, FileFailure, RunControl, SettledFile, dow
 use crate::ended::{cancelled, concerns_all};
 use crate::job::{DownloadResult, MultiJobDownloadResult, PathOptions};
 use crate::manifests::{FetchedManifest, download_manifests};
-use crate::orchestrator::{DownloadOrchestrator, LOCAL_FORMAT, plan_options};
+use crate::mappers::{Mappers, find_profile};
+use crate::orchestrator::{DownloadOrchestrator, plan_options};
 use crate::progress::{Phase, Progress};
 
 /// Which manifests are wanted, and where their files go.
@@ -98,6 +99,8 @@ pub struct SourceLanded {
     pub source: usize,
     /// Where the plan puts it; beside that, where something else is there and a copy is made.
     pub local_path: String,
+    /// Whether this download wrote it; otherwise it was there.
+    pub is_new: bool,
 }
 
 /// A file, or a whole manifest, that could not be downloaded.
@@ -142,16 +145,22 @@ pub async fn download_sources(
     let progress = Arc::new(Progress::new(control.progress.clone()));
     let concurrency = orchestrator.concurrency(how.concurrency);
 
-    let mut mappers = Mappers {
-        profiles: &storage_profiles,
-        local: local_storage_profile_id.as_deref(),
-        known: HashMap::new(),
-    };
+    let find_local = |id: &str| find_profile(&storage_profiles, id).ok_or_else(|| no_profile(id));
+    let local = local_storage_profile_id.as_deref().map(find_local).transpose()?;
+    let mut mappers = Mappers::new(&storage_profiles, local, |id, _| no_profile(id));
     let root_prefix = &client.settings().root_prefix;
     let mut failed = Vec::new();
     let mut objects = Vec::with_capacity(sources.len());
     for (number, source) in sources.iter().enumerate() {
-        match mappers.of(source) {
+        // Without a local profile, paths stay as they are whatever the job's profile is.
+        let id = local.and(source.storage_profile_id.as_deref());
+        let mapper = if local.is_some() && id.is_none() {
+            // A pass names no such source; where nothing is mapped, everything would pass as done.
+            Err(unplaceable(source))
+        } else {
+            mappers.of(&source.job_id, id)
+        };
+        match mapper {
             Ok(mapper) => {
                 let key = output_manifest_key(root_prefix, &source.output_manifest_path);
                 objects.push(((number, mapper), ListedObject { key, last_modified: None, size: None }));
@@ -236,11 +245,11 @@ pub async fn download_sources(
         let (plan, events) = (plan.clone(), events.clone());
         move |files: Vec<SettledFile>| {
             let (mut landed, mut failed) = (Vec::new(), Vec::new());
-            for SettledFile { index, error } in files {
+            for SettledFile { index, is_new, error } in files {
                 let source = numbers[plan.source_of(index)];
                 let local_path = plan.file(index).local_path.to_owned();
                 match error {
-                    None => landed.push(SourceLanded { source, local_path }),
+                    None => landed.push(SourceLanded { source, local_path, is_new }),
                     Some(Error { code, message, .. }) => {
                         failed.push(SourceFailed { source, local_path: Some(local_path), code, message });
                     }
@@ -301,43 +310,15 @@ impl SourceFailed {
     }
 }
 
-/// A mapper for each job profile.
-struct Mappers<'a> {
-    profiles: &'a [StorageProfileWithId],
-    local: Option<&'a str>,
-    known: HashMap<Option<&'a str>, Arc<RootMapper>>,
+fn unplaceable(source: &ManifestSource) -> Error {
+    let message = format!("Job {} has no storage profile, and profiles are used.", source.job_id);
+    Error::new(ErrorCode::InvalidArgument, message).with("jobId", &*source.job_id)
 }
 
-impl<'a> Mappers<'a> {
-    fn of(&mut self, source: &'a ManifestSource) -> Result<Arc<RootMapper>> {
-        // Without a local profile, paths stay as they are whatever the job's profile is.
-        let id = self.local.and(source.storage_profile_id.as_deref());
-        if let Some(known) = self.known.get(&id) {
-            return Ok(known.clone());
-        }
-        let mapper = match (self.local, id) {
-            // A pass names no such source; where nothing is mapped, everything would pass as done.
-            (Some(_), None) => {
-                let message = format!("Job {} has no storage profile, and profiles are used.", source.job_id);
-                return Err(Error::new(ErrorCode::InvalidArgument, message).with("jobId", &*source.job_id));
-            }
-            _ => RootMapper::new(RootMapperOptions {
-                job_storage_profile: id.map(|id| self.profile(id)).transpose()?,
-                local_storage_profile: self.local.map(|id| self.profile(id)).transpose()?,
-                source_path_format: None,
-                root_overrides: BTreeMap::new(),
-                destination_path_format: LOCAL_FORMAT,
-            })?,
-        };
-        Ok(self.known.entry(id).or_insert(Arc::new(mapper)).clone())
-    }
-
-    fn profile(&self, id: &str) -> Result<StorageProfileWithId> {
-        self.profiles.iter().find(|profile| profile.storage_profile_id == id).cloned().ok_or_else(|| {
-            let message = format!("The storage profile {id} does not exist, or not for this queue.");
-            Error::new(ErrorCode::NotFound, message).with("storageProfileId", id)
-        })
-    }
+/// The error for a storage profile that the service does not give.
+fn no_profile(id: &str) -> Error {
+    let message = format!("The storage profile {id} does not exist, or not for this queue.");
+    Error::new(ErrorCode::NotFound, message).with("storageProfileId", id)
 }
 
 fn plan_source(

@@ -88,6 +88,12 @@ fn listed(events: &[Value], kind: &str) -> Vec<(u64, String)> {
     rows
 }
 
+/// Whether every file that landed was written, or was there.
+fn are_all_new(events: &[Value], is_new: bool) -> bool {
+    let landed = events.iter().filter_map(|event| event["landed"].as_array()).flatten();
+    landed.map(|file| file["isNew"].as_bool().unwrap()).all(|new| new == is_new)
+}
+
 #[tokio::test]
 async fn every_file_is_told_with_its_source_and_the_later_writer_owns_it() {
     let scene = Scene::new("sync-told").await;
@@ -101,12 +107,14 @@ async fn every_file_is_told_with_its_source_and_the_later_writer_owns_it() {
     assert_eq!((files(0), files(1)), (2.into(), 1.into()));
     let landed = [(0, "b"), (0, "shared"), (1, "a")].map(|(source, name)| (source, name.to_owned()));
     assert_eq!(listed(&events, "landed"), landed);
+    assert!(are_all_new(&events, true));
     assert_eq!(fs::read(scene.path("shared")).unwrap(), b"new");
 
     let sources = vec![source(&scene, &newer), source(&scene, &older)];
     let (result, events) = sync(&scene, sources, RunControl::default()).await;
     assert_eq!(result.unwrap().result.stats.files_skipped, 3);
     assert_eq!(listed(&events, "landed"), landed, "what is there already is told too");
+    assert!(are_all_new(&events, false));
 }
 
 #[tokio::test]

@@ -118,14 +118,17 @@ fn settle(
 ) -> Vec<SettledFile> {
     let mut flushed = flushed.into_iter();
     let settle = |Settled { index, outcome }| {
-        let error = match outcome {
-            Err(error) => Some(*error),
-            Ok(placed) => flushed.next().and_then(Result::err).inspect(|error| {
-                // The other end goes only with the run.
-                let _ = failing.send(Unflushed { index, is_new: placed.is_new, error: error.clone() });
-            }),
+        let (is_new, error) = match outcome {
+            Err(error) => (false, Some(*error)),
+            Ok(Placed { is_new, .. }) => {
+                let error = flushed.next().and_then(Result::err).inspect(|error| {
+                    // The other end goes only with the run.
+                    let _ = failing.send(Unflushed { index, is_new, error: error.clone() });
+                });
+                (is_new && error.is_none(), error)
+            }
         };
-        SettledFile { index: index as usize, error }
+        SettledFile { index: index as usize, is_new, error }
     };
     batch.into_iter().map(settle).collect()
 }

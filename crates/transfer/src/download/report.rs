@@ -34,6 +34,8 @@ pub struct DownloadReport {
 pub struct SettledFile {
     /// Its index in the plan.
     pub index: usize,
+    /// Whether this run wrote it; otherwise it was there, or is not.
+    pub is_new: bool,
     /// Why it is not there; none where it is there and flushed, or was left as it was found.
     pub error: Option<Error>,
 }
