@@ -6,6 +6,7 @@ import { Agent, request as httpsRequest } from 'node:https'
 import type { Duplex } from 'node:stream'
 import { connect, type ConnectionOptions } from 'node:tls'
 
+import { invalid } from '../arguments.js'
 import { fileError } from './file-error.js'
 
 type Connected = (error: Error | null, socket?: Duplex) => void
@@ -17,7 +18,15 @@ export function httpsAgent(environment = process.env): Agent | undefined {
   if (!proxy && !bundle) return undefined
   const options = { keepAlive: true, ...(bundle && { ca: read(bundle) }) }
   if (!proxy) return new Agent(options)
-  return new ProxyAgent(new URL(proxy), environment['NO_PROXY'] || environment['no_proxy'] || '', options)
+  return new ProxyAgent(proxyUrl(proxy), environment['NO_PROXY'] || environment['no_proxy'] || '', options)
+}
+
+/** A proxy is often named without a scheme, and then speaks HTTP. */
+function proxyUrl(proxy: string): URL {
+  const text = proxy.includes('://') ? proxy : `http://${proxy}`
+  // Not repeated: it may hold a password.
+  if (!URL.canParse(text)) throw invalid('HTTPS_PROXY must be the address of a proxy', 'HTTPS_PROXY')
+  return new URL(text)
 }
 
 function read(path: string): Buffer {

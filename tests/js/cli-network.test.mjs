@@ -79,6 +79,20 @@ test('everything goes through the configured proxy, and trusts the configured ce
   for (const tunnel of tunnels) assert.deepEqual(tunnel, { to: new URL(farm.endpoint).host, authorization })
 })
 
+test('a proxy without a scheme is one that speaks HTTP, and what is no address is refused', async (t) => {
+  const { projects, set, at } = await privateStudio(t)
+  const { port, tunnels } = await startProxy(t)
+  await set(`https_proxy = 127.0.0.1:${port}\nca_bundle = ~/studio.pem`)
+  const { code, stderr } = await run(['download'], at)
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(tree(projects), { 'cat/a.png': 'a' })
+  assert.ok(tunnels.length >= 2, 'Deadline Cloud and S3')
+  await set(`https_proxy = ada:secret@/no address`)
+  const refused = await run(['download'], at)
+  assert.equal(refused.code, 1)
+  assert.match(refused.stderr, /^error: HTTPS_PROXY must be the address of a proxy\n$/)
+})
+
 test('a host that NO_PROXY names is asked without it', async (t) => {
   const { set, at } = await privateStudio(t)
   const { port, tunnels } = await startProxy(t)
