@@ -34,7 +34,7 @@ const rows = {
     isKnown: true,
   },
   one: {
-    title: 'one new action among 100,000',
+    title: 'one new action, 100 jobs of 1,000 known',
     bulk: { jobs: 100, tasks: 1000, files: 1, bytes: 64, running: true },
     isKnown: true,
     happens: (number) => [

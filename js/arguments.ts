@@ -89,6 +89,12 @@ export const count: Check<number> = (value, name) => {
   return n
 }
 
+/** A number that measures something. */
+export const amount: Check<number> = (value, name) => {
+  if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value
+  throw invalid(`${name} must be a number from 0 on`, name)
+}
+
 export function oneOf<T extends string>(...choices: T[]): Check<T> {
   const wanted = choices.map((choice) => `'${choice}'`).join(' or ')
   return (value, name) => {

@@ -97,6 +97,8 @@ export interface SyncPassHandle extends Freed {
   landed(landed: Wire): void
   /** A list of source, localPath (none for the manifest itself) and message. */
   failed(failed: Wire): void
+  /** Of how many task runs something has failed and is not made good. */
+  outstandingTaskRuns(): number
   /** The texts of failedJobs, sidecar and checkpoint, to be written in this order. */
   save(finished: boolean): Wire
 }

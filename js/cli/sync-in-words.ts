@@ -30,6 +30,7 @@ export class SyncInWords {
   /** What was said of jobs that nothing comes from, so that it is said once. */
   readonly #said = new Set<string>()
   #filesInAll = 0
+  #waiting = 0
 
   constructor(
     terminal: Terminal,
@@ -112,6 +113,7 @@ export class SyncInWords {
       this.#sayFailures()
       this.#summary(stats)
     } else this.#nothingNew(result)
+    this.#sayOutstanding(result)
     plan?.free()
     this.#next()
   }
@@ -145,6 +147,16 @@ export class SyncInWords {
       this.#terminal.note(`  ${clean(what)}  ${this.#terminal.paintNote('dim', code)}`)
       this.#terminal.note(`    ${clean(message)}`)
     }
+  }
+
+  /** What failed in earlier passes and was not tried in this one; while watching, where that has changed. */
+  #sayOutstanding({ outstandingTaskRuns }: SyncResult): void {
+    const tried = new Set(this.#failures.map(({ sessionActionId }) => sessionActionId))
+    const waiting = Math.max(outstandingTaskRuns - tried.size, 0)
+    if (waiting > 0 && waiting !== this.#waiting) {
+      this.#terminal.warn(`${count(waiting, 'task run')} failed to download before; later passes try again`)
+    }
+    this.#waiting = waiting
   }
 
   #summary(stats: TransferStatistics): void {

@@ -39,14 +39,14 @@ export async function sync(
   try {
     report.looking()
     if (options.watch === undefined) {
-      const { failureCount } = await syncOutputs({
+      const { failureCount, outstandingTaskRuns } = await syncOutputs({
         ...settings,
         dryRun: options.dryRun,
         onEvent: report.event,
         onProgress: report.progress,
         signal,
       })
-      return failureCount > 0 ? status.failed : status.done
+      return failureCount + outstandingTaskRuns > 0 ? status.failed : status.done
     }
     const intervalSeconds = options.watch === true ? usualInterval : options.watch
     report.watching(intervalSeconds)

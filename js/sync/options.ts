@@ -2,6 +2,7 @@
 
 import {
   abortSignal,
+  amount,
   boolean,
   callback,
   type Check,
@@ -23,11 +24,6 @@ const id: Check<string> = (value, name) => {
     throw invalid(`${name} must be an id of letters, digits, '-' and '_'`, name)
   }
   return text
-}
-
-const amount: Check<number> = (value, name) => {
-  if (typeof value === 'number' && value >= 0 && Number.isFinite(value)) return value
-  throw invalid(`${name} must be a number from 0 on`, name)
 }
 
 /** Long enough that a watcher never turns into a loop without a pause. */

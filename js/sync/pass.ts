@@ -8,6 +8,7 @@ import type {
   ErrorCode,
   MultiJobDownloadResult,
   SyncEvent,
+  SyncJob,
   SyncPass as SyncPassClass,
   SyncReport,
   SyncResult,
@@ -24,7 +25,7 @@ import { Saves } from './saves.js'
 /** What the engine tells of a download, in lists that a {@link SyncPassClass} takes as they are. */
 type Heard = {
   planned?: Parameters<SyncPassClass['planned']>[0]
-  landed?: Parameters<SyncPassClass['landed']>[0]
+  landed?: (Parameters<SyncPassClass['landed']>[0][number] & { isNew: boolean })[]
   failed?: (Parameters<SyncPassClass['failed']>[0][number] & { code: ErrorCode })[]
 }
 
@@ -35,7 +36,7 @@ type DownloadedSources = Omit<MultiJobDownloadResult, 'plan'> & { batches: numbe
 type Tell = (event: SyncEvent) => void
 
 /** What a download adds to the report. */
-type Outcome = Omit<SyncResult, keyof SyncReport | 'checkpointPath'> & {
+type Outcome = Omit<SyncResult, keyof SyncReport | 'checkpointPath' | 'outstandingTaskRuns'> & {
   byJob: MultiJobDownloadResult['jobs']
 }
 
@@ -61,6 +62,9 @@ const nothing: Outcome = {
   warnings: [],
   byJob: [],
 }
+
+/** How many rows the lists of a result hold. */
+const listed = 1000
 
 /** Runs passes over one queue. */
 export class PassRunner {
@@ -120,6 +124,10 @@ export class PassRunner {
       await pump(pass, (request, within) => this.#queue.ask(request, within), signal)
       const report = pass.report()
       for (const job of report.jobs) tell({ type: 'job', job })
+      const lost = report.jobs.flatMap((job) => this.#withoutRoot(job))
+      for (const { code, message, details } of lost) {
+        tell({ type: 'failure', code, message, details, ...details, localPath: null, retryInSeconds: null })
+      }
       const sources = pass.sources()
       const { byJob, ...outcome } =
         sources.length === 0 ? nothing : await this.#download(pass, sources, save, tell, signal)
@@ -127,7 +135,11 @@ export class PassRunner {
         if (unmappedCount > 0) tell({ type: 'unmapped', jobId, count: unmappedCount })
       }
       if (!dryRun) await save(true)
-      const result = { ...report, ...outcome, checkpointPath }
+      const { outstandingTaskRuns } = pass
+      const failures = [...lost, ...outcome.failures].slice(0, listed)
+      const failureCount = outcome.failureCount + lost.length
+      const found = { failures, failureCount, outstandingTaskRuns }
+      const result = { ...report, ...outcome, ...found, checkpointPath }
       tell({ type: 'pass-finished', result })
       return result
     } finally {
@@ -153,6 +165,20 @@ export class PassRunner {
     if (failure) throw failure.thrown
   }
 
+  /** What a job's task runs wrote and none of its roots explains. */
+  #withoutRoot({ jobId, name, manifestsWithoutRoot }: SyncJob) {
+    return manifestsWithoutRoot.map((path) => ({
+      path,
+      localPath: '',
+      jobId,
+      code: 'MISSING_ASSET_ROOT' as const,
+      message:
+        `the manifest ${path} belongs to none of the asset roots of job ${name ?? jobId}, so nobody knows where its ` +
+        'files belong; downloadJobOutputs goes by what the manifest itself says',
+      details: { jobId, sessionActionId: this.#backend.bindings.extractSessionActionId(path) ?? null },
+    }))
+  }
+
   /** Downloads the sources, with progress saved as they become whole. */
   async #download(
     pass: SyncPassClass,
@@ -169,8 +195,10 @@ export class PassRunner {
       pass.landed(landed)
       pass.failed(failed)
       saves.soon()
-      for (const { source, localPath } of landed)
-        tell({ type: 'file', jobId: sources[source]!.jobId, localPath })
+      for (const { source, localPath, isNew } of landed) {
+        const outcome = isNew ? 'transferred' : 'skipped'
+        tell({ type: 'file', jobId: sources[source]!.jobId, localPath, outcome })
+      }
       for (const { source, localPath = null, code, message } of failed) {
         const { jobId, sessionActionId } = sources[source]!
         const where = { jobId, sessionActionId, localPath }

@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events'
 
 import type { SyncPass, SyncRequest } from '../types.js'
+import { Following } from './cancelling.js'
 
 /** How many questions are open at once. The SDK slows down where the service asks it to. */
 const atOnce = 32
@@ -12,14 +13,13 @@ export type Ask = (request: SyncRequest, signal: AbortSignal) => Promise<string 
 
 /** Asks until the pass has nothing to ask. The first question that fails ends it, with the others cancelled. */
 export async function pump(pass: SyncPass, ask: Ask, signal: AbortSignal): Promise<void> {
-  const stop = new AbortController()
-  const either = AbortSignal.any([signal, stop.signal])
+  const asking = new Following(signal)
   // Every open question listens.
-  setMaxListeners(0, either)
+  setMaxListeners(0, asking.signal)
   const waiting: SyncRequest[] = []
   const open = new Set<Promise<void>>()
   const start = (request: SyncRequest) => {
-    const answered = ask(request, either).then((json) => {
+    const answered = ask(request, asking.signal).then((json) => {
       if (json === null) pass.notFound(request.id)
       else pass.answer(request.id, json)
       // One whose answer is of no use stays, for the race to find.
@@ -35,7 +35,8 @@ export async function pump(pass: SyncPass, ask: Ask, signal: AbortSignal): Promi
       await Promise.race(open)
     }
   } finally {
-    stop.abort()
+    asking.abort()
+    asking.end()
     await Promise.allSettled(open)
   }
 }

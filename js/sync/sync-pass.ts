@@ -1,6 +1,6 @@
 /** The decisions of incremental sync over either binding. */
 
-import { boolean, count, integer, list, optional, options, shape, string } from '../arguments.js'
+import { amount, boolean, count, integer, list, optional, options, shape, string } from '../arguments.js'
 import type { Backend, SyncBindings, SyncPassHandle } from '../backend.js'
 import { calling } from '../errors.js'
 import { Handle } from '../handles.js'
@@ -10,7 +10,7 @@ import { inWords } from './words.js'
 const passOptions = options({
   localStorageProfileId: optional(string),
   now: count,
-  bootstrapLookbackMinutes: optional(count),
+  bootstrapLookbackMinutes: optional(amount),
   checkpoint: optional(string),
   failedJobs: optional(string),
   sidecar: optional(string),
@@ -88,6 +88,10 @@ export function createSyncPass(
 
     storageProfiles(): Types.StorageProfile[] {
       return this.read((held) => held.storageProfiles())
+    }
+
+    get outstandingTaskRuns(): number {
+      return this.ask((held) => held.outstandingTaskRuns())
     }
 
     planned(sources: Parameters<Types.SyncPass['planned']>[0]): void {

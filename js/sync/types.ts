@@ -33,7 +33,7 @@ export type SyncOptions = {
   ignoreStorageProfiles?: boolean | undefined
   /** Where the checkpoint is kept; default `~/.deadline/incremental_download`, as the `deadline` CLI has it. */
   checkpointDirectory?: string | undefined
-  /** Without a checkpoint: how many minutes to look back. Default 0: from now on. */
+  /** Without a checkpoint: how many minutes to look back, in fractions too. Default 0: from now on. */
   bootstrapLookbackMinutes?: number | undefined
   /** Begin anew, whatever the checkpoint says; it is replaced when the pass saves. */
   forceBootstrap?: boolean | undefined
@@ -97,6 +97,8 @@ export type SyncJob = {
   taskRuns: number
   /** Task runs that succeeded and wrote nothing. */
   taskRunsWithoutOutput: number
+  /** Output manifests that belong to none of the job's asset roots. Each is a failure of the pass. */
+  manifestsWithoutRoot: string[]
   /** Task runs of which something failed to download before, and which are tried again. */
   retriedTaskRuns: number
   /** Tasks that failed on the farm and have not succeeded since. */
@@ -126,6 +128,8 @@ export type SyncResult = SyncReport & {
   failureCount: number
   /** What could not be downloaded. Later passes try again, ever later. */
   failures: FileFailure[]
+  /** Task runs, of this pass and of earlier ones, that are not whole yet: those too whose next try is still to come. */
+  outstandingTaskRuns: number
   warnings: PlanHazard[]
   /** The file that says how far outputs are downloaded. */
   checkpointPath: string
@@ -136,8 +140,8 @@ export type SyncEvent =
   | { type: 'pass-started'; checkpointPath: string }
   /** A job that is not as it was. */
   | { type: 'job'; job: SyncJob }
-  /** A file that is whole and durable at its place. */
-  | { type: 'file'; jobId: string; localPath: string }
+  /** A file that is whole and durable at its place: written by this pass, or found there already. */
+  | { type: 'file'; jobId: string; localPath: string; outcome: 'transferred' | 'skipped' }
   /** So many files of a job have no place on this machine. The result says which. */
   | { type: 'unmapped'; jobId: string; count: number }
   /** Something that could not be done. */
@@ -171,7 +175,8 @@ export declare function syncOutputs(options: SyncOptions): Promise<SyncResult>
 
 /**
  * Repeats {@link syncOutputs} on an interval and yields what happens, until the signal aborts or the loop is left.
- * Passes never overlap. What time can mend (network, throttling, expired credentials, a full disk, another sync)
+ * Passes never overlap, and the next one waits until every event of the last is taken: of a loop that is held up, no more
+ * than the events of one pass are kept. What time can mend (network, throttling, expired credentials, a full disk, another sync)
  * is yielded as a `failure`, and the next pass comes after a growing wait; what it cannot, such as a refused
  * checkpoint, is thrown.
  *
@@ -185,7 +190,7 @@ export type SyncPassOptions = {
   localStorageProfileId?: string | null | undefined
   /** Microseconds since the Unix epoch. */
   now: number
-  /** Default 0. */
+  /** Default 0; may be a fraction. */
   bootstrapLookbackMinutes?: number | undefined
   /** The text of the checkpoint; without it the pass bootstraps. */
   checkpoint?: string | null | undefined
@@ -275,6 +280,8 @@ export declare class SyncPass {
       isOverwritten?: boolean
     }[],
   ): void
+  /** Of how many task runs something has failed to download and is not made good. */
+  get outstandingTaskRuns(): number
   /** Files that are whole and durable at their places. */
   landed(files: { source: number; localPath: string }[]): void
   /** Files that failed; without `localPath`, the manifest itself. */

@@ -156,6 +156,22 @@ test('a watcher that nobody reads any more ends', async (t) => {
   assert.ok(Object.keys(tree(projects)).length <= 1)
 })
 
+test('what failed before and waits for its next try takes a line, and the status is 1', async (t) => {
+  const { farm, at } = await studioWithCat(t)
+  await farm.happen({ event: 'damage', job: 'cat', path: '1.png', how: 'missing' })
+  const first = await run(['sync', ...lookBack], at)
+  assert.doesNotMatch(first.stderr, /before/)
+  await run(['sync'], at)
+  const waiting = await run(['sync'], at)
+  assert.deepEqual(
+    [waiting.code, waiting.stderr],
+    [1, 'warning: 1 task run failed to download before; later passes try again\n'],
+  )
+  assert.match(waiting.stdout, quiet)
+  const { code, lines } = await run(['sync', '--json'], at)
+  assert.deepEqual([code, lines().at(-1).result.outstandingTaskRuns], [1, 1])
+})
+
 test('a watcher shows what comes, in a line that changes when it is to look again, until Ctrl-C', async (t) => {
   const { farm, projects, at } = await studioWithCat(t)
   const watching = runInTerminal(['sync', '--watch', '0.3', ...lookBack], at)

@@ -33,6 +33,17 @@ test('the bucket is read with the role of the queue, renewed as often as it expi
   assert.ok(asked.AssumeQueueRoleForUser > 1)
 })
 
+test('every request for the bucket names the account that must own it', async (t) => {
+  const { farm, options } = await startWithFiles(t, 2)
+  await farm.happen({ event: 'settings', manifests: false }, task('cat', 0, { 'listed.txt': 'by its key' }))
+  await syncOutputs(options)
+  const owners = (await farm.requests())
+    .filter(({ operation }) => operation === null)
+    .map(({ expectedBucketOwner }) => expectedBucketOwner)
+  assert.ok(owners.length > 3, 'a listing, manifests and files')
+  assert.deepEqual(new Set(owners), new Set(['123456789012']))
+})
+
 test('a pass is patient where it is throttled and where a service fails', async (t) => {
   const { farm, options, count } = await startWithFiles(t)
   await farm.setRules(

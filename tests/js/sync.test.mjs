@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 
 import { syncOutputs } from 'rusty-attachments'
 
-import { job, operations, session, startQueue, task, tree } from './queue.mjs'
+import { clientOf, job, operations, session, startQueue, task, tree } from './queue.mjs'
 import { coded } from './support.mjs'
 
 /** The checkpoint as it is on disk, its jobs by name or id. */
@@ -61,23 +62,41 @@ test('a pass over jobs that are as they were asks SearchJobs and nothing else', 
   assert.deepEqual(await operations(farm), { SearchJobs: 2 })
 })
 
-test('one new action costs what one action costs, however many came before', async (t) => {
+test('one new action costs its own files, and the pages of the sessions that run or ended last', async (t) => {
   const { farm, options } = await startQueue(t)
-  const tasks = 300
+  // So many of 150 tasks each: an old one, the one that ended last, one that runs, and one of another job.
+  const count = 150
+  const sessionOf = (jobName, name, from, { ended, running } = {}) => [
+    { ...session(jobName, name), secondsAgo: 1700 },
+    ...Array.from({ length: count - (running ? 1 : 0) }, (_, number) =>
+      task(jobName, from + number, { [`${name} ${number}.png`]: 'x' }, { session: name, secondsAgo: 1600 }),
+    ),
+    ...(ended ? [{ event: 'sessionEnded', job: jobName, name, secondsAgo: ended }] : []),
+  ]
   await farm.happen(
-    job('cat', { steps: [{ name: 'render', tasks }] }),
-    session('cat'),
-    ...Array.from({ length: tasks - 1 }, (_, number) => task('cat', number, { [`${number}.png`]: 'x' })),
+    job('cat', { steps: [{ name: 'render', tasks: 3 * count }], secondsAgo: 1800 }),
+    ...sessionOf('cat', 'old', 0, { ended: 1500 }),
+    ...sessionOf('cat', 'last', count, { ended: 1000 }),
+    ...sessionOf('cat', 'now', 2 * count, { running: true }),
+    job('dog', { steps: [{ name: 'render', tasks: count + 1 }], secondsAgo: 1800 }),
+    ...sessionOf('dog', 'other', 0),
   )
   await syncOutputs(options)
   await farm.forgetRequests()
-  await farm.happen(task('cat', tasks - 1, { 'last.png': 'x' }))
+  await farm.happen(task('cat', 3 * count - 1, { 'new.png': 'new' }, { session: 'now' }))
   const { stats } = await syncOutputs(options)
   assert.equal(stats.filesTotal, 1)
   const { S3, ...asked } = await operations(farm)
-  assert.ok(S3 <= 3, `${S3} requests to S3`)
-  assert.ok(asked.ListSessionActions <= 4, `${asked.ListSessionActions} pages of session actions`)
-  assert.equal(asked.ListSessions, 1)
+  // Its manifest and its file. Two pages each of the session that runs and of the one that ended last.
+  assert.equal(S3, 2)
+  assert.deepEqual(asked, {
+    SearchJobs: 2,
+    ListSessions: 1,
+    ListSessionActions: 4,
+    GetStorageProfileForQueue: 2,
+    GetQueue: 1,
+    AssumeQueueRoleForUser: 1,
+  })
 })
 
 test('jobs that cannot be downloaded are named in their own words, and the rest goes on', async (t) => {
@@ -134,7 +153,8 @@ test('a job that was deleted since the view was made is said to be, and the rest
   }
   await farm.happen({ event: 'settings', viewLagSeconds: 30 }, { event: 'jobDeleted', job: 'cat' })
   const { jobs } = await syncOutputs(options)
-  assert.equal(jobs.find(({ category }) => category === 'deleted').message, 'it has been deleted')
+  const deleted = jobs.find(({ category }) => category === 'deleted')
+  assert.deepEqual([deleted.name, deleted.message], ['cat', 'it has been deleted'])
   assert.deepEqual(tree(projects), { 'dog/a.png': 'dog' })
 })
 
@@ -245,6 +265,75 @@ test('an old failure is made good in a later pass', async (t) => {
   assert.equal(jobs[0].retriedTaskRuns, 1)
 })
 
+test('what failed is counted in every pass until it is made good, also while it waits to be tried again', async (t) => {
+  const { farm, options } = await startQueue(t)
+  const damage = (how) => ({ event: 'damage', job: 'cat', path: 'b.png', how })
+  await farm.happen(
+    job('cat'),
+    session('cat'),
+    task('cat', 0, { 'a.png': 'a', 'b.png': 'b' }),
+    damage('missing'),
+  )
+  const counts = []
+  const onEvent = ({ type, result }) => {
+    if (type === 'pass-finished') counts.push([result.failureCount, result.outstandingTaskRuns])
+  }
+  for (let pass = 0; pass < 3; pass++) await syncOutputs({ ...options, onEvent })
+  const { outstandingTaskRuns } = await syncOutputs({ ...options, dryRun: true })
+  assert.equal(outstandingTaskRuns, 1)
+  await farm.happen(damage('none'))
+  await syncOutputs({ ...options, onEvent, forceBootstrap: true })
+  // The first retry comes with the next pass, the second after a while.
+  assert.deepEqual(counts, [
+    [1, 1],
+    [1, 1],
+    [0, 1],
+    [0, 0],
+  ])
+})
+
+test('a manifest that belongs to no root of its job is a failure in its own words', async (t) => {
+  const { farm, projects, options } = await startQueue(t)
+  const deadline = clientOf(farm)
+  const { requestHandler } = deadline.config
+  const handle = requestHandler.handle.bind(requestHandler)
+  // The job says that it has another root than the one its manifest was written for.
+  requestHandler.handle = async (request, how) => {
+    const { response } = await handle(request, how)
+    if (/\/jobs\/job-[0-9a-f]+$/.test(request.path)) {
+      const text = await buffer(response.body)
+      response.body = Buffer.from(text.toString().replace('\\\\Projects\\\\cat', '\\\\Projects\\\\dog'))
+    }
+    return { response }
+  }
+  await farm.happen(
+    { event: 'settings', manifests: false },
+    job('cat'),
+    session('cat'),
+    task('cat', 0, { 'a.png': 'a' }),
+  )
+  const events = []
+  const onEvent = (event) => events.push(event)
+  const { failures, failureCount, jobs } = await syncOutputs({ ...options, deadline, onEvent })
+  assert.deepEqual(tree(projects), {})
+  assert.equal(failureCount, 1)
+  assert.match(failures[0].message, /_output belongs to none of the asset roots of job cat/)
+  assert.equal(jobs[0].taskRunsWithoutOutput, 0)
+  const failure = events.find(({ type }) => type === 'failure')
+  assert.deepEqual([failure.code, failure.jobId], ['MISSING_ASSET_ROOT', jobs[0].jobId])
+  assert.match(failure.sessionActionId, /^sessionaction-/)
+})
+
+test('each file says whether it was written or found there', async (t) => {
+  const { farm, options } = await startQueue(t)
+  await farm.happen(job('cat'), session('cat'), task('cat', 0, { 'a.png': 'a' }))
+  const outcomes = []
+  const onEvent = ({ type, outcome }) => type === 'file' && outcomes.push(outcome)
+  await syncOutputs({ ...options, onEvent })
+  await syncOutputs({ ...options, onEvent, forceBootstrap: true })
+  assert.deepEqual(outcomes, ['transferred', 'skipped'])
+})
+
 test('a late view of the queue hides nothing for ever', async (t) => {
   const { farm, projects, options } = await startQueue(t)
   await farm.happen({ event: 'settings', viewLagSeconds: 3600 }, job('cat'), session('cat'))
@@ -300,7 +389,7 @@ test('a bootstrap looks back as far as it is told, and can be forced', async (t)
     task('cat', 0, { 'a.png': 'a' }, { secondsAgo: 1200 }),
     { event: 'sessionEnded', job: 'cat', name: 'one', secondsAgo: 1200 },
   )
-  await syncOutputs({ ...options, bootstrapLookbackMinutes: 1 })
+  await syncOutputs({ ...options, bootstrapLookbackMinutes: 1.5 })
   assert.deepEqual(tree(projects), {})
   await syncOutputs(options)
   assert.deepEqual(tree(projects), {}, 'once there is a checkpoint, it says where to begin')

@@ -621,6 +621,11 @@ impl SyncPassHandle {
     }
 
     #[napi]
+    pub fn outstanding_task_runs(&mut self) -> u32 {
+        u32::try_from(self.pass().outstanding_task_runs()).unwrap_or(u32::MAX)
+    }
+
+    #[napi]
     pub fn save(&mut self, finished: bool) -> Result<Wire> {
         pack(&self.pass().save(finished))
     }

@@ -1,6 +1,6 @@
 //! A job as a pass gets to know it: its sessions, and which of their task runs have something to download.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ use super::answer::unexpected;
 use super::checkpoint::text;
 use super::{Category, CheckpointJob, FailedAction, FailedManifest, Timestamp};
 use crate::error::Result;
-use crate::keys::{RootReference, match_manifests_to_roots};
+use crate::keys::{RootReference, match_manifests_to_roots, parse_output_manifest_key, root_path_hash};
 use crate::path::PathFormat;
 
 /// A job of this pass or of an earlier one.
@@ -20,6 +20,8 @@ pub(super) struct Job {
     /// As the service has it now, if it is a candidate.
     pub candidate: Option<Map<String, Value>>,
     pub category: Option<Category>,
+    /// The name of one that is no more, where the queue had it a moment ago.
+    pub last_name: Option<String>,
     pub sessions: BTreeMap<String, Session>,
     /// By session, what earlier passes downloaded beyond the saved index.
     pub done_beyond: BTreeMap<String, BTreeSet<u64>>,
@@ -54,6 +56,8 @@ pub(super) struct Action {
     pub task_id: Option<String>,
     /// Parallel to the job's roots; none where nobody said.
     pub manifests: Option<Vec<Option<String>>>,
+    /// Manifests of it that belong to none of the job's roots.
+    pub without_root: Vec<String>,
     /// What is left of an earlier attempt.
     pub left: Vec<FailedManifest>,
 }
@@ -156,6 +160,7 @@ impl Job {
             step_id: run.step_id,
             task_id: run.task_id,
             manifests: action.manifests.map(|manifests| manifests.into_iter().map(path).collect()),
+            without_root: Vec::new(),
             left: Vec::new(),
         };
         // What is tried again is there already.
@@ -172,15 +177,36 @@ impl Job {
             })
             .collect();
         let mut matched = match_manifests_to_roots(keys, &references);
-        let below_manifests = |key: String| {
-            let at = key.rfind("Manifests/farm-").map_or(0, |at| at + "Manifests/".len());
-            key[at..].to_owned()
-        };
-        for action in self.sessions.values_mut().flat_map(|session| session.actions.values_mut()) {
+        let hash =
+            |root: &RootReference| root_path_hash(&root.root_path, root.file_system_location_name.as_deref());
+        let hashes: HashSet<String> = references.iter().map(hash).collect();
+        let mut without_root: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for key in keys {
+            if let Some(parsed) = parse_output_manifest_key(key, None)
+                && !hashes.contains(parsed.root_path_hash)
+            {
+                without_root.entry(parsed.session_action_id).or_default().push(below_manifests(key));
+            }
+        }
+        for action in self.actions_mut() {
             if action.manifests.is_none() && action.left.is_empty() {
                 let found = matched.remove(&action.id);
-                action.manifests =
-                    found.map(|keys| keys.into_iter().map(|key| key.map(below_manifests)).collect());
+                let below = |key: Option<String>| key.map(|key| below_manifests(&key));
+                action.manifests = found.map(|keys| keys.into_iter().map(below).collect());
+                action.without_root = without_root.remove(&*action.id).unwrap_or_default();
+            }
+        }
+    }
+
+    fn actions_mut(&mut self) -> impl Iterator<Item = &mut Action> {
+        self.sessions.values_mut().flat_map(|session| session.actions.values_mut())
+    }
+
+    /// Sets aside what the service names beyond the job's roots.
+    pub fn set_aside_beyond(&mut self, roots: usize) {
+        for action in self.actions_mut() {
+            if let Some(manifests) = action.manifests.as_mut().filter(|manifests| manifests.len() > roots) {
+                action.without_root.extend(manifests.split_off(roots).into_iter().flatten());
             }
         }
     }
@@ -193,6 +219,12 @@ impl Job {
                 && action.task_id.as_deref() == task_id
         })
     }
+}
+
+/// A key from below `Manifests/` on.
+fn below_manifests(key: &str) -> String {
+    let at = key.rfind("Manifests/farm-").map_or(0, |at| at + "Manifests/".len());
+    key[at..].to_owned()
 }
 
 /// The index of a session action in its session: `sessionaction-abc-12` has 12.

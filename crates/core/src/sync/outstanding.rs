@@ -13,6 +13,8 @@ use crate::plan::written_at;
 /// The first retry comes with the next pass; later ones wait twice as long each time.
 const FIRST_WAIT_SECONDS: f64 = 30.0;
 const LONGEST_WAIT_SECONDS: f64 = 3_600.0;
+/// So often a manifest that cannot be read is tried whatever it costs to remember: for a day, where passes are frequent.
+const UNREAD_TRIES: u32 = 32;
 
 /// The reference's file: how often each job's download failed. When a pass is finished, those jobs are not in the
 /// checkpoint.
@@ -27,7 +29,8 @@ pub struct Sidecar {
     pub checkpoints: Vec<String>,
     /// Jobs with something outstanding.
     pub jobs: BTreeMap<String, OutstandingJob>,
-    /// What was written since a manifest could not be read: the retry must not write older bytes over it.
+    /// What was written since a manifest could not be read: the retry must not write older bytes over it. It grows
+    /// with every output of the queue, so there is an end to it (`FailedAction::give_up_unread`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub written_since: Vec<WrittenFiles>,
 }
@@ -86,8 +89,8 @@ pub struct FailedAction {
     pub session_action_id: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// When to try again.
-    pub retry_at: Timestamp,
+    /// When to try again; none for never.
+    pub retry_at: Option<Timestamp>,
     /// Its manifests that are not whole.
     pub manifests: Vec<FailedManifest>,
 }
@@ -116,7 +119,19 @@ pub struct FailedManifest {
 impl FailedAction {
     /// Whether it is to be tried again. A time that lies too far ahead was written by a clock that went wrong.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        self.retry_at <= now || self.retry_at > now.later(LONGEST_WAIT_SECONDS)
+        self.retry_at.is_some_and(|time| time <= now || time > now.later(LONGEST_WAIT_SECONDS))
+    }
+
+    /// Whether nobody knows which files it would write, so that all that is written since has to be remembered.
+    pub(super) fn is_unread(&self) -> bool {
+        self.retry_at.is_some() && self.manifests.iter().any(|manifest| manifest.missing.is_none())
+    }
+
+    /// Gives up what could not be read for so long, where too much would have to be remembered for its sake.
+    pub(super) fn give_up_unread(&mut self) {
+        if self.attempts >= UNREAD_TRIES && self.is_unread() {
+            self.retry_at = None;
+        }
     }
 
     /// When to try again what has now failed `attempts` times.

@@ -82,6 +82,8 @@ pub struct JobReport {
     pub task_runs: usize,
     /// Task runs that succeeded and wrote nothing.
     pub task_runs_without_output: usize,
+    /// Output manifests that belong to none of the job's asset roots, so that nobody knows where their files belong.
+    pub manifests_without_root: Vec<String>,
     /// Task runs that failed before and are tried again.
     pub retried_task_runs: usize,
     /// Tasks with a run that failed on the farm and none that succeeded, as far as this pass has looked.
@@ -327,6 +329,7 @@ impl SyncPass {
             Question::Job(job_id) | Question::Sessions(job_id) | Question::Actions { job_id, .. } => {
                 let job = self.jobs.entry(job_id).or_default();
                 job.category = Some(Category::Deleted);
+                job.last_name = job.detail("name");
                 job.candidate = None;
                 for session in job.sessions.values_mut() {
                     session.actions.retain(|_, action| action.attempts > 0);
@@ -374,13 +377,15 @@ impl SyncPass {
                 continue;
             }
             let written = job.actions().filter(|action| action.has_output()).count();
+            let is_empty = |action: &&Action| !action.has_output() && action.without_root.is_empty();
             jobs.push(JobReport {
                 job_id: job_id.clone(),
-                name: job.detail("name"),
+                name: job.detail("name").or_else(|| job.last_name.clone()),
                 category,
                 storage_profile_id: job.detail("storageProfileId"),
                 task_runs: written.saturating_sub(retried),
-                task_runs_without_output: job.actions().count() - written,
+                task_runs_without_output: job.actions().filter(is_empty).count(),
+                manifests_without_root: job.actions().flat_map(|a| &a.without_root).cloned().collect(),
                 retried_task_runs: retried,
                 failed_tasks: job.failed_tasks.difference(&job.succeeded_tasks).cloned().collect(),
             });
@@ -564,12 +569,13 @@ impl SyncPass {
     }
 
     fn find_sources(&mut self) -> Result<()> {
-        for (job_id, job) in &self.jobs {
+        for (job_id, job) in &mut self.jobs {
             if job.actions().next().is_none() {
                 continue;
             }
             let storage_profile_id = job.detail("storageProfileId");
             let roots = job.roots()?;
+            job.set_aside_beyond(roots.len());
             for (session_id, session) in &job.sessions {
                 for (index, action) in &session.actions {
                     let source = |path: &str, root_path: &str, root_path_format| SyncSource {

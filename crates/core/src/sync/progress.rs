@@ -1,6 +1,6 @@
 //! What of a pass is on disk, and what the files become by it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -17,6 +17,10 @@ use crate::hash::xxh128_hex;
 
 /// From one failure more on, the reference tries a job no more.
 const REFERENCE_TRIES: u64 = 4;
+
+/// Where more files would be remembered for the sake of manifests that cannot be read, those that were tried long enough
+/// are given up. The sidecar holds some 100 bytes of each file.
+const MOST_REMEMBERED: usize = 100_000;
 
 /// How many files a source has in the plan.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -285,13 +289,7 @@ impl SyncPass {
                 sidecar.jobs.insert(job_id.clone(), outstanding);
             }
         }
-        let is_unread = |failed: &FailedAction| failed.manifests.iter().any(|left| left.missing.is_none());
-        let is_unread = sidecar.jobs.values().flat_map(|job| &job.failed).any(is_unread);
-        let is_outstanding = |job: &OutstandingJob| !job.failed.is_empty() || !job.open_from.is_empty();
-        let may_still_matter = !self.written_since.is_empty() && sidecar.jobs.values().any(is_outstanding);
-        if is_unread || may_still_matter || self.progress.may_write_again() {
-            sidecar.written_since = self.written_by_now();
-        }
+        self.remember_written(&mut sidecar);
 
         let completed = self.checkpoint.downloads_completed_timestamp;
         let checkpoint = Checkpoint {
@@ -303,6 +301,44 @@ impl SyncPass {
         let hash = xxh128_hex(checkpoint.as_bytes());
         sidecar.checkpoints = self.on_disk.replace(hash.clone()).into_iter().chain([hash]).collect();
         SyncFiles { failed_jobs: to_ascii_json(&failed_jobs), sidecar: to_ascii_json(&sidecar), checkpoint }
+    }
+
+    /// Of how many task runs something could not be downloaded so far, now or in an earlier pass.
+    pub fn outstanding_task_runs(&self) -> usize {
+        let outcomes = self.progress.outcomes(false);
+        let none = BTreeMap::new();
+        let failed = |(job_id, job): (&String, &Job)| {
+            self.outstanding(job, outcomes.get(&**job_id).unwrap_or(&none)).failed.len()
+        };
+        self.jobs.iter().map(failed).sum()
+    }
+
+    /// Keeps of what was written what something older may yet want to write.
+    fn remember_written(&self, sidecar: &mut Sidecar) {
+        let written = self.written_by_now();
+        if written.iter().map(|files| files.local_paths.len()).sum::<usize>() > MOST_REMEMBERED {
+            sidecar.jobs.values_mut().flat_map(|job| &mut job.failed).for_each(FailedAction::give_up_unread);
+        }
+        let failed = || sidecar.jobs.values().flat_map(|job| &job.failed);
+        let is_open = sidecar.jobs.values().any(|job| !job.open_from.is_empty());
+        let knew_before = !self.written_since.is_empty();
+        if failed().any(FailedAction::is_unread)
+            || (knew_before && is_open)
+            || self.progress.may_write_again()
+        {
+            sidecar.written_since = written;
+        } else if knew_before {
+            // Only files that are missing can come later, and they are known by their paths.
+            let missing =
+                failed().flat_map(|action| &action.manifests).filter_map(|left| left.missing.as_ref());
+            let missing: HashSet<&String> = missing.flatten().collect();
+            let mut written = written;
+            for files in &mut written {
+                files.local_paths.retain(|path| missing.contains(path));
+            }
+            written.retain(|files| !files.local_paths.is_empty());
+            sidecar.written_since = written;
+        }
     }
 
     /// What was written since something older is outstanding.
@@ -355,7 +391,7 @@ impl SyncPass {
             };
             match outcome {
                 // Its job must not come back to the checkpoint before it is whole.
-                Outcome::Open if action.attempts > 0 => fail(action.attempts, self.now, &action.left),
+                Outcome::Open if action.attempts > 0 => fail(action.attempts, Some(self.now), &action.left),
                 Outcome::Open => {
                     let first = outstanding.open_from.entry(session_id.to_owned()).or_insert(index);
                     *first = index.min(*first);
@@ -365,7 +401,8 @@ impl SyncPass {
                 }
                 Outcome::Failed(manifests) => {
                     let attempts = action.attempts + 1;
-                    fail(attempts, FailedAction::next_attempt(self.now, attempts), manifests);
+                    let retry_at = FailedAction::next_attempt(self.now, attempts);
+                    fail(attempts, Some(retry_at), manifests);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Passes over a small service that answers as Deadline Cloud does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -531,6 +531,118 @@ fn a_job_that_is_deleted_meanwhile_is_said_and_forgotten() {
 }
 
 #[test]
+fn a_job_that_is_deleted_before_anything_is_known_of_it_keeps_the_name_that_the_queue_had() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.sessions.clear();
+    let name = |pass: &SyncPass| pass.report().jobs[0].name.clone();
+    assert_eq!(name(&disk.begin(&service, NOW)), Some("the job-1".to_owned()));
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    disk.pass(&service, NOW);
+    service.job("job-1", 2, 3, None);
+    service.sessions.clear();
+    assert_eq!(name(&disk.begin(&service, NOW)), Some("the job-1".to_owned()), "or the checkpoint");
+}
+
+#[test]
+fn a_manifest_that_belongs_to_no_root_is_named_and_is_not_taken_for_no_output() {
+    let (mut service, mut disk) = (Service::default(), Disk::default());
+    service.job("job-1", 2, 2, None);
+    service.session("job-1", "session-a", None);
+    // One is found in the bucket under a root that the job has not; the other is named beyond the job's one root.
+    service.action("session-a", 1, "SUCCEEDED", None);
+    let beyond = json!([{}, { "outputManifestPath": path("session-a", 2) }]);
+    service.action("session-a", 2, "SUCCEEDED", Some(beyond));
+    service.keys = vec![format!("deadline/Manifests/{}", path("session-a", 1))];
+    let pass = disk.begin(&service, NOW);
+    let report = pass.report();
+    assert_eq!(report.jobs[0].manifests_without_root, [1, 2].map(|index| path("session-a", index)));
+    assert_eq!((report.jobs[0].task_runs, report.jobs[0].task_runs_without_output), (0, 0));
+    assert!(pass.sources().is_empty());
+}
+
+#[test]
+fn what_failed_is_counted_until_it_is_made_good_whether_it_is_tried_or_waits() {
+    let (service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    assert_eq!(pass.outstanding_task_runs(), 0, "what is open is not outstanding yet");
+    fail(&mut pass, 0, Some("/out/0"), 1_000);
+    fail(&mut pass, 1, None, 1_000);
+    land(&mut pass, 2, "/out/2", 1_000);
+    assert_eq!(pass.outstanding_task_runs(), 2);
+    disk.files = Some(pass.save(true));
+    let mut pass = disk.begin(&service, NOW);
+    assert_eq!(pass.outstanding_task_runs(), 2);
+    fail(&mut pass, 0, Some("/out/0"), 1_000);
+    land(&mut pass, 1, "/out/1", 1_000);
+    assert_eq!(pass.outstanding_task_runs(), 1);
+    disk.files = Some(pass.save(true));
+    let pass = disk.begin(&service, NOW);
+    assert!(pass.sources().is_empty(), "its turn has not come");
+    assert_eq!(pass.outstanding_task_runs(), 1);
+    disk.pass(&service, "2026-11-22T13:00:00Z");
+    assert_eq!(disk.begin(&service, "2026-11-22T13:01:00Z").outstanding_task_runs(), 0);
+}
+
+/// What the sidecar remembers to have been written.
+fn remembered(disk: &Disk) -> BTreeSet<String> {
+    let sidecar: Sidecar = serde_json::from_str(&disk.files.as_ref().unwrap().sidecar).unwrap();
+    sidecar.written_since.into_iter().flat_map(|files| files.local_paths).collect()
+}
+
+#[test]
+fn once_a_manifest_is_read_only_what_it_lacks_is_remembered() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    fail(&mut pass, 0, None, 1_000);
+    land(&mut pass, 1, "/out/shared", 2_000);
+    land(&mut pass, 2, "/out/other", 2_000);
+    disk.files = Some(pass.save(true));
+    assert_eq!(remembered(&disk), ["/out/shared", "/out/other"].map(str::to_owned).into());
+    for (minute, index) in (1..4).zip(5..) {
+        service.run("session-a", index);
+        service.job("job-1", index, 1, None);
+        let mut pass = disk.begin(&service, &format!("2026-11-22T12:0{minute}:00Z"));
+        let sources = pass.sources();
+        for (source, action) in sources.iter().map(|source| &*source.session_action_id).enumerate() {
+            match action {
+                "sessionaction-a-1" => fail(&mut pass, source, Some("/out/shared"), 1_000),
+                _ => land(&mut pass, source, &format!("/out/{index}"), 3_000),
+            }
+        }
+        disk.files = Some(pass.save(true));
+        assert_eq!(remembered(&disk), ["/out/shared".to_owned()].into());
+    }
+}
+
+#[test]
+fn what_can_never_be_read_is_given_up_before_too_much_is_remembered_for_it_and_stays_outstanding() {
+    const FILES: usize = 100_001;
+    let (service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    fail(&mut pass, 0, None, 1_000);
+    plan(&mut pass, 1, FILES, 2_000);
+    let file = |number| Landed { source: 1, local_path: format!("/out/{number}") };
+    pass.landed((0..FILES).map(file).collect());
+    land(&mut pass, 2, "/out/last", 2_000);
+    disk.files = Some(pass.save(true));
+    assert_eq!(remembered(&disk).len(), FILES + 1);
+    for (day, before, after) in [(24, "1", FILES + 1), (25, "30", FILES + 1), (26, "31", 0)] {
+        let files = disk.files.as_mut().unwrap();
+        let tried = files.sidecar.find("\"attempts\": ").unwrap() + "\"attempts\": ".len();
+        let end = tried + files.sidecar[tried..].find(',').unwrap();
+        files.sidecar.replace_range(tried..end, before);
+        let mut pass = disk.begin(&service, &format!("2026-12-{day}T00:00:00Z"));
+        assert_eq!(pass.sources().len(), 1);
+        fail(&mut pass, 0, None, 1_000);
+        disk.files = Some(pass.save(true));
+        assert_eq!(remembered(&disk).len(), after, "after {before} tries and one more");
+    }
+    let pass = disk.begin(&service, "2026-12-30T00:00:00Z");
+    assert!(pass.sources().is_empty());
+    assert_eq!(pass.outstanding_task_runs(), 1);
+}
+
+#[test]
 fn a_checkpoint_of_another_profile_or_cut_short_is_refused_and_unknown_fields_are_kept() {
     let (service, mut disk) = (running_job(), Disk::default());
     disk.pass(&service, NOW);
@@ -647,7 +759,7 @@ impl Dice {
 fn whatever_happens_every_task_run_lands_in_the_end() {
     for seed in 0..100 {
         let (mut service, mut disk, mut dice) = (Service::default(), Disk::default(), Dice(seed));
-        let (mut written, mut landed) = (Vec::new(), std::collections::BTreeSet::new());
+        let (mut written, mut landed) = (Vec::new(), BTreeSet::new());
         let mut counts = [0, 0];
         for minute in 0..24 {
             let now = format!("2026-11-22T12:{minute:02}:00Z");

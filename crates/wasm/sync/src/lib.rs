@@ -92,6 +92,11 @@ impl SyncPassHandle {
         Ok(())
     }
 
+    #[wasm_bindgen(js_name = outstandingTaskRuns)]
+    pub fn outstanding_task_runs(&self) -> usize {
+        self.0.outstanding_task_runs()
+    }
+
     pub fn save(&mut self, finished: bool) -> Result<Wire> {
         pack(&self.0.save(finished))
     }
