@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
@@ -102,6 +103,49 @@ test('what comes and ends while a first pass comes to nothing is found by the ne
 test('an unknown queue is NOT_FOUND', async (t) => {
   const { options } = await startQueue(t)
   await assert.rejects(syncOutputs({ ...options, queueId: `queue-${'9'.repeat(32)}` }), coded('NOT_FOUND'))
+})
+
+test(
+  'a request that is never answered is given up in time and asked again',
+  { timeout: 60_000 },
+  async (t) => {
+    const { farm, options, count } = await startWithFiles(t)
+    const silence = (often) =>
+      farm.setRules({
+        requests: { operation: 'ListSessions' },
+        often,
+        effect: { delay: { milliseconds: 3_600_000 } },
+      })
+    // The client that a caller gets who brings none, on a clock that runs sixty times as fast.
+    for (const [object, name, index] of [
+      [Socket.prototype, 'setTimeout', 0],
+      [globalThis, 'setTimeout', 1],
+    ]) {
+      const original = object[name]
+      t.mock.method(object, name, function (...given) {
+        given[index] /= 60
+        return original.apply(this, given)
+      })
+    }
+    process.env.AWS_ENDPOINT_URL_DEADLINE = farm.endpoint
+    t.after(() => delete process.env.AWS_ENDPOINT_URL_DEADLINE)
+    const { region, credentials } = farm
+    const ours = { ...options, deadline: undefined, region, credentials }
+    await silence({ always: null })
+    await assert.rejects(syncOutputs(ours), coded('TIMEOUT', /did not answer ListSessions in time/))
+    const asked = await operations(farm)
+    assert.equal(asked.ListSessions, 8, 'it is tried again first')
+    await silence({ first: 1 })
+    assert.equal((await syncOutputs(ours)).stats.filesTransferred, count)
+  },
+)
+
+test('a pass needs nothing that Node 20.0 has not', async (t) => {
+  const { options, count } = await startWithFiles(t)
+  const { any } = AbortSignal
+  t.after(() => (AbortSignal.any = any))
+  delete AbortSignal.any
+  assert.equal((await syncOutputs(options)).stats.filesTransferred, count)
 })
 
 test('credentials that expired are asked for once more', async (t) => {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { syncOutputs, watchOutputs } from 'rusty-attachments'
 
@@ -100,6 +101,33 @@ test('passes do not overlap, and one that takes longer than the interval delays 
     if (type === 'pass-finished' && ++passes === 3) break
   }
   assert.equal((await operations(farm)).SearchJobs, 6)
+})
+
+test('the wait between passes is measured from the start of the last one', async (t) => {
+  const { farm, options } = await startQueue(t)
+  await farm.setRules({ requests: { operation: 'SearchJobs' }, effect: { delay: { milliseconds: 750 } } })
+  const starts = []
+  for await (const { type } of watchOutputs({ ...options, intervalSeconds: 2.5 })) {
+    if (type === 'pass-started') starts.push(performance.now())
+    if (starts.length === 3) break
+  }
+  // Two requests take 1.5 s of it.
+  for (const wait of [starts[1] - starts[0], starts[2] - starts[1]]) {
+    assert.ok(wait > 2_400 && wait < 3_800, `${wait} ms`)
+  }
+})
+
+test('while nobody takes its events, a watcher begins no further pass', async (t) => {
+  const { farm, options } = await startQueue(t)
+  await farm.happen(job('cat'), session('cat'), task('cat', 0, { 'a.png': 'a' }))
+  const events = watchOutputs({ ...options, intervalSeconds: 0.01 })[Symbol.asyncIterator]()
+  await events.next()
+  await sleep(1_500)
+  assert.equal((await operations(farm)).SearchJobs, 2)
+  const seen = []
+  while (seen.at(-1) !== 'pass-started') seen.push((await events.next()).value.type)
+  assert.ok(seen.includes('file') && seen.includes('pass-finished'), 'what happened meanwhile is still told')
+  await events.return()
 })
 
 test('a watcher that is to begin anew does so once', async (t) => {
