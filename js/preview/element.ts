@@ -3,16 +3,20 @@
 import type { PathFormat, PathMappingRule, StorageProfile } from '../types.js'
 import { Details } from './details.js'
 import { h, icon, setAttribute, setText } from './dom.js'
-import { counted, formatOf } from './format.js'
+import { counted } from './format.js'
+import { Frame } from './frame.js'
+import { Given, type Item } from './given.js'
 import { Grid, type Order } from './grid.js'
-import { type Group, type Item, ManifestList } from './manifest-list.js'
+import { ManifestList } from './manifest-list.js'
 import { ProfileSlot } from './profile-slot.js'
-import type { Loaded, Query, Row, Settings, Shown } from './protocol.js'
-import { formatNames, relative, RuleEditor } from './rule-editor.js'
+import type { Loaded, Query, Row, Shown } from './protocol.js'
+import { RuleEditor } from './rule-editor.js'
 import { Closed, newestOnly, Session } from './session.js'
 import { styleSheet } from './styles.js'
+import { TakeAlong } from './take-along.js'
 import { Toolbar } from './toolbar.js'
 import type * as Types from './types.js'
+import { filterWords, profileWords, refusalWords, rootWords, ruleWords } from './words.js'
 
 /** On a server there are no elements; the class is there to be imported, not to be made. */
 // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- there is nothing to extend
@@ -26,17 +30,8 @@ const noQuery: Query = { layout: 'list', orderBy: 'status', descending: false }
 
 export class AttachmentsPreview extends Base implements Types.AttachmentsPreview {
   #session: Session | null = null
+  readonly #given = new Given()
   #isBuilt = false
-  #groups: Group[] = []
-  #items = 0
-  #jobProfile: StorageProfile | null = null
-  #localProfile: StorageProfile | null = null
-  #rules: PathMappingRule[] = []
-  /** Whether the rules are a person's or a script's, no longer those between the profiles. */
-  #areRulesOwn = false
-  /** Whether both profiles are one, so that paths stay as they are. */
-  #isOneProfile = false
-  #wantedFormat: PathFormat | null = null
   #query: Query = noQuery
   #summary: Types.PreviewSummary | null = null
   #shown: Shown = nothing
@@ -53,7 +48,11 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   readonly #manifests = new ManifestList({
     changed: () => this.#replan(),
     remove: (item) => this.#remove(item),
-    separate: (item) => this.#separate(item),
+    separate: (item) => {
+      this.#given.separate(item)
+      this.#manifests.show(this.#given.groups)
+      this.#replan()
+    },
     only: (rootPath) => {
       this.#choose({ rootPath: this.#query.rootPath === rootPath ? undefined : rootPath, rule: undefined })
     },
@@ -66,8 +65,8 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   })
   readonly #editor = new RuleEditor({
     changed: (rules) => {
-      this.#rules = rules
-      this.#areRulesOwn = true
+      this.#given.rules = rules
+      this.#given.areRulesOwn = true
       this.#replan()
     },
     only: (rule) => {
@@ -90,14 +89,14 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     },
     toggle: (path) => this.#toggle(path),
     chosen: (row) => this.#details.show(row, this.#summary?.totals ?? null),
-    copy: (row) => void this.#copy(pathsOf(row), 'The row'),
+    copy: (row) => void this.#takeAlong.copy(pathsOf(row), 'The row'),
     order: (by: Order) => {
       const isSame = this.#query.orderBy === by
       this.#choose({ orderBy: by, descending: isSame && !this.#query.descending })
     },
   })
   readonly #details = new Details({
-    copy: (text, what) => void this.#copy(text, what),
+    copy: (text, what) => void this.#takeAlong.copy(text, what),
     close: () => {
       this.#grid.release()
       this.#grid.element.focus()
@@ -107,7 +106,6 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   readonly #ruleNotice = h('p', { class: 'notice', hidden: true })
   readonly #ruleProblem = h('p', { class: 'problem', role: 'alert', hidden: true })
   readonly #workerProblem = h('p', { class: 'problem banner', role: 'alert', hidden: true })
-  readonly #said = h('p', { class: 'said', role: 'status' })
   readonly #formatSelect = h(
     'select',
     {
@@ -132,6 +130,11 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       'aria-label': 'Swap the two profiles',
       title: 'Swap the two profiles',
       hidden: true,
+      click: () => {
+        const { jobStorageProfile, localStorageProfile } = this
+        this.jobStorageProfile = localStorageProfile
+        this.localStorageProfile = jobStorageProfile
+      },
     },
     icon('swap'),
   )
@@ -140,12 +143,13 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     { type: 'button', class: 'link', hidden: true, click: () => this.clear() },
     'Start over',
   )
-  readonly #app = h('div', { class: 'app' })
+  readonly #takeAlong = new TakeAlong()
+  readonly #frame = new Frame((files) => void this.add(files.map(ofFile)))
 
   connectedCallback(): void {
     if (!this.#isBuilt) this.#build()
     // Taken out and put back, the element has lost its worker; the files it still has.
-    if (this.#has('unread')) void this.#load()
+    if (this.#given.has('unread')) void this.#load()
     else if (this.#isStale) void this.#refresh()
   }
 
@@ -157,59 +161,52 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   }
 
   get jobStorageProfile(): StorageProfile | null {
-    return this.#jobProfile
+    return this.#given.jobProfile
   }
 
   set jobStorageProfile(profile: StorageProfile | null) {
-    this.#jobProfile = profile
+    this.#given.jobProfile = profile
     this.#jobSlot.show(profile)
     void this.#takeProfileRules()
   }
 
   get localStorageProfile(): StorageProfile | null {
-    return this.#localProfile
+    return this.#given.localProfile
   }
 
   set localStorageProfile(profile: StorageProfile | null) {
-    this.#localProfile = profile
+    this.#given.localProfile = profile
     this.#localSlot.show(profile)
     void this.#takeProfileRules()
   }
 
   get rules(): PathMappingRule[] {
-    return this.#rules.map((rule) => ({ ...rule }))
+    return this.#given.rules.map((rule) => ({ ...rule }))
   }
 
   set rules(rules: PathMappingRule[]) {
-    this.#areRulesOwn = true
+    this.#given.areRulesOwn = true
     this.#setRules(rules)
   }
 
   get destinationPathFormat(): PathFormat {
-    if (this.#localProfile) return this.#localProfile.osFamily === 'WINDOWS' ? 'windows' : 'posix'
-    if (this.#wantedFormat) return this.#wantedFormat
-    const told = this.#rules
-      .map(({ destinationPath }) => formatOf(destinationPath))
-      .find((format) => format !== null)
-    return told ?? (navigator.userAgent.includes('Windows') ? 'windows' : 'posix')
+    return this.#given.destinationPathFormat
   }
 
   set destinationPathFormat(format: PathFormat) {
-    this.#wantedFormat = format
+    this.#given.wantedFormat = format
     this.#replan()
   }
 
   async add(manifests: Types.PreviewManifest[]): Promise<void> {
-    for (const manifest of manifests) this.#item(manifest)
+    for (const manifest of manifests) this.#given.add(manifest)
     await this.#load()
   }
 
   clear(): void {
     this.#lose()
-    this.#groups = []
-    this.#jobProfile = this.#localProfile = this.#wantedFormat = null
-    this.#rules = []
-    this.#areRulesOwn = this.#isOneProfile = this.#areProfileRulesDue = false
+    this.#given.clear()
+    this.#areProfileRulesDue = false
     this.#query = noQuery
     this.#refusal = this.#profileProblem = null
     say(this.#workerProblem, null)
@@ -228,79 +225,39 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     this.#isBuilt = true
     const root = this.attachShadow({ mode: 'open' })
     root.adoptedStyleSheets = [styleSheet()]
-    const file = h('input', {
-      type: 'file',
-      multiple: true,
-      hidden: true,
-      change: () => {
-        void this.add(Array.from(file.files ?? [], ofFile))
-        file.value = ''
+    this.#frame.fill({
+      plan: {
+        above: [this.#workerProblem, this.#toolbar.element],
+        below: [this.#grid.element, this.#details.element, this.#takeAlong.element],
       },
-    })
-    const choose = (className: string, text: string) =>
-      h(
-        'button',
+      panels: [
         {
-          type: 'button',
-          class: className,
-          click: () => file.click(),
+          title: 'Manifests',
+          actions: [this.#startOver, this.#frame.chooser('Add files')],
+          content: [this.#manifests.element],
         },
-        text,
-      )
-    this.#swap.addEventListener('click', () => {
-      const { jobStorageProfile, localStorageProfile } = this
-      this.jobStorageProfile = localStorageProfile
-      this.localStorageProfile = jobStorageProfile
+        {
+          title: 'Storage profiles',
+          actions: [this.#swap],
+          content: [
+            h('div', { class: 'slots' }, this.#jobSlot.element, this.#localSlot.element),
+            this.#profileNotice,
+          ],
+        },
+        {
+          title: 'Mapping rules',
+          actions: [this.#fromProfiles],
+          content: [
+            h('label', { class: 'line' }, 'Files land on', this.#formatSelect),
+            this.#ruleNotice,
+            this.#ruleProblem,
+            this.#editor.element,
+          ],
+        },
+      ],
     })
-    const empty = h(
-      'div',
-      { class: 'empty' },
-      icon('drop'),
-      h('h2', {}, 'Drop manifests here'),
-      h('p', {}, 'See where every file will land before anything is fetched. Nothing leaves this page.'),
-      h('div', { class: 'buttons' }, choose('primary', 'Choose files'), h('slot', { name: 'empty' })),
-    )
-    const panel = (title: string, actions: Node[], ...content: Node[]) =>
-      h(
-        'section',
-        { class: 'panel', 'aria-label': title },
-        h('div', { class: 'heading' }, h('h2', {}, title), ...actions),
-        ...content,
-      )
-    this.#app.append(
-      h(
-        'section',
-        { class: 'plan', 'aria-label': 'Plan' },
-        this.#workerProblem,
-        this.#toolbar.element,
-        empty,
-        this.#grid.element,
-        this.#details.element,
-        this.#said,
-      ),
-      h(
-        'section',
-        { class: 'setup', 'aria-label': 'What is planned', tabindex: 0 },
-        panel('Manifests', [this.#startOver, choose('', 'Add files')], this.#manifests.element),
-        panel(
-          'Storage profiles',
-          [this.#swap],
-          h('div', { class: 'slots' }, this.#jobSlot.element, this.#localSlot.element),
-          this.#profileNotice,
-        ),
-        panel(
-          'Mapping rules',
-          [this.#fromProfiles],
-          h('label', { class: 'line' }, 'Files land on', this.#formatSelect),
-          this.#ruleNotice,
-          this.#ruleProblem,
-          this.#editor.element,
-        ),
-      ),
-      file,
-    )
-    root.append(this.#app)
-    this.#listenForFiles()
+    root.append(this.#frame.element)
+    this.#frame.listen(this)
     this.addEventListener('keydown', (event) => {
       const isTyping =
         event.composedPath()[0] instanceof HTMLElement &&
@@ -312,64 +269,6 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     this.#update()
   }
 
-  #listenForFiles(): void {
-    // Entering a child is told before leaving its parent, so depth counts.
-    let depth = 0
-    const dragging = (change: number) => {
-      depth = change === 0 ? 0 : Math.max(depth + change, 0)
-      setAttribute(this.#app, 'data-dragging', depth > 0)
-    }
-    const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes('Files') === true
-    this.addEventListener('dragenter', (event) => {
-      if (hasFiles(event)) dragging(1)
-    })
-    this.addEventListener('dragleave', (event) => {
-      if (hasFiles(event)) dragging(-1)
-    })
-    this.addEventListener('dragover', (event) => {
-      if (hasFiles(event)) event.preventDefault()
-    })
-    this.#app.addEventListener('dropped', () => dragging(0))
-    this.addEventListener('drop', (event) => {
-      dragging(0)
-      if (!hasFiles(event)) return
-      event.preventDefault()
-      void this.add(Array.from(event.dataTransfer?.files ?? [], ofFile))
-    })
-  }
-
-  /** Takes a manifest in, beside those of its root. */
-  #item({ name, data, rootPath, ...rest }: Types.PreviewManifest): void {
-    const item: Item = {
-      id: ++this.#items,
-      name,
-      data: data instanceof Blob ? data : new Blob([data as BlobPart]),
-      sourcePathFormat: rest.sourcePathFormat,
-      lastModified: rest.lastModified ?? (data instanceof File ? data.lastModified : 0),
-      key: rest.key,
-      jobId: rest.jobId,
-      state: 'unread',
-      fileCount: 0,
-      hasAbsolutePaths: false,
-    }
-    const root = rootPath === undefined ? this.#likelyRoot() : { rootPath, guessedFrom: null }
-    // What was told and what was guessed are not one, though they are the same.
-    const group = this.#groups.find(
-      ({ rootPath, guessedFrom }) => rootPath === root.rootPath && guessedFrom === root.guessedFrom,
-    )
-    if (group) group.items.push(item)
-    else this.#groups.push({ ...root, items: [item] })
-  }
-
-  /** What a root is likely to be that nobody has told: where the rules begin. */
-  #likelyRoot(): Omit<Group, 'items'> {
-    const location = this.#jobProfile?.fileSystemLocations?.[0]?.path
-    if (location) return { rootPath: location, guessedFrom: 'the job’s storage profile' }
-    const source = this.#rules[0]?.sourcePath
-    if (source) return { rootPath: source, guessedFrom: 'the first rule' }
-    return { rootPath: '', guessedFrom: null }
-  }
-
   /** The worker; one that died is replaced. */
   #worker(): Session {
     if (this.#session?.failure) this.#lose()
@@ -377,7 +276,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       this.#session = new Session()
       // It is given what another one had read, unless whoever asks does so.
       queueMicrotask(() => {
-        if (this.isConnected && this.#has('unread')) void this.#load()
+        if (this.isConnected && this.#given.has('unread')) void this.#load()
       })
     }
     return this.#session
@@ -388,23 +287,15 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     this.#session?.close()
     this.#session = null
     this.#summary = null
-    for (const item of this.#allItems()) if (typeof item.state === 'string') item.state = 'unread'
-  }
-
-  #has(state: Item['state']): boolean {
-    return this.#allItems().some((item) => item.state === state)
-  }
-
-  #allItems(): Item[] {
-    return this.#groups.flatMap(({ items }) => items)
+    this.#given.forgetRead()
   }
 
   /** Reads whatever the worker does not have. */
   async #load(): Promise<void> {
     const session = this.#worker()
-    const items = this.#allItems().filter(({ state }) => state === 'unread')
+    const items = this.#given.items.filter(({ state }) => state === 'unread')
     for (const item of items) item.state = 'reading'
-    this.#manifests.show(this.#groups)
+    this.#manifests.show(this.#given.groups)
     this.#update()
     if (this.#areProfileRulesDue) void this.#takeProfileRules()
     await Promise.all(items.map((item) => this.#loadOne(session, item)))
@@ -423,7 +314,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       if (session.failure) this.#failed(error)
       else item.state = { problem: (error as Error).message }
     }
-    this.#manifests.show(this.#groups)
+    this.#manifests.show(this.#given.groups)
     this.#isStale = true
     this.#update()
     // Not a new worker: one that cannot be had would be asked for again and again.
@@ -438,65 +329,52 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       item.hasAbsolutePaths = loaded.hasAbsolutePaths
       return
     }
-    this.#drop(item)
+    this.#given.drop(item)
     if (loaded.kind === 'rules') this.rules = loaded.rules
-    else if (this.#jobProfile) this.localStorageProfile = loaded.profile
+    else if (this.#given.jobProfile) this.localStorageProfile = loaded.profile
     else this.jobStorageProfile = loaded.profile
   }
 
-  /** Takes an item out of its group, and the group with its last one. */
-  #drop(item: Item): void {
-    for (const group of this.#groups) group.items = group.items.filter((other) => other !== item)
-    this.#groups = this.#groups.filter(({ items }) => items.length > 0)
-  }
-
   #remove(item: Item): void {
-    this.#drop(item)
-    this.#manifests.show(this.#groups)
+    this.#given.drop(item)
+    this.#manifests.show(this.#given.groups)
     this.#worker()
       .call('forget', [item.id])
       .catch((error: unknown) => this.#failed(error))
     this.#replan()
   }
 
-  #separate(item: Item): void {
-    this.#drop(item)
-    this.#groups.push({ rootPath: '', guessedFrom: null, items: [item] })
-    this.#manifests.show(this.#groups)
-    this.#replan()
-  }
-
   /** Lets a person's rules go for those between the two profiles. */
   #useProfileRules(): void {
-    this.#areRulesOwn = false
+    this.#given.areRulesOwn = false
     void this.#takeProfileRules()
   }
 
   /** Makes the rules those between the two profiles, unless they are a person's own: those only a person lets go. */
   async #takeProfileRules(): Promise<void> {
-    const [job, local] = [this.#jobProfile, this.#localProfile]
-    this.#isOneProfile = false
+    const [job, local] = [this.#given.jobProfile, this.#given.localProfile]
+    this.#given.isOneProfile = false
     this.#profileProblem = null
     this.#areProfileRulesDue = false
     // Nothing is lost with rules that say nothing yet.
-    const isBlank = this.#rules.every((rule) => rule.sourcePath === '' && rule.destinationPath === '')
-    if (isBlank) this.#areRulesOwn = false
+    const isBlank = this.#given.rules.every((rule) => rule.sourcePath === '' && rule.destinationPath === '')
+    if (isBlank) this.#given.areRulesOwn = false
     if (!job || !local) {
-      if (!this.#areRulesOwn) this.#setRules([])
+      if (!this.#given.areRulesOwn) this.#setRules([])
       else this.#rooted()
       return
     }
     const session = this.#worker()
     try {
       const rules = await session.call('rulesBetween', job, local)
-      if (job !== this.#jobProfile || local !== this.#localProfile) return
+      if (job !== this.#given.jobProfile || local !== this.#given.localProfile) return
       say(this.#workerProblem, null)
-      this.#isOneProfile = rules === null
+      this.#given.isOneProfile = rules === null
       // Rules that were set while the worker answered are newer than its answer.
-      if (!this.#areRulesOwn) this.#setRules(rules ?? [])
+      if (!this.#given.areRulesOwn) this.#setRules(rules ?? [])
       else this.#rooted()
     } catch (error) {
-      if (job !== this.#jobProfile || local !== this.#localProfile) return
+      if (job !== this.#given.jobProfile || local !== this.#given.localProfile) return
       this.#areProfileRulesDue = session.failure !== null
       if (session.failure) this.#failed(error)
       else this.#profileProblem = (error as Error).message
@@ -505,43 +383,16 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   }
 
   #setRules(rules: PathMappingRule[]): void {
-    this.#rules = rules.map((rule) => ({ ...rule }))
-    this.#editor.show(this.#rules)
+    this.#given.rules = rules.map((rule) => ({ ...rule }))
+    this.#editor.show(this.#given.rules)
     this.#rooted()
   }
 
   /** Plans anew, with a likely root where there is none. */
   #rooted(): void {
-    const root = this.#likelyRoot()
-    for (const group of this.#groups) if (group.rootPath === '') Object.assign(group, root)
+    this.#given.guessRoots()
     this.#manifests.refreshRoots()
     this.#replan()
-  }
-
-  #settings(): Settings {
-    const destinationPathFormat = this.destinationPathFormat
-    const sources = this.#groups.flatMap((group) =>
-      group.items
-        .filter(({ state }) => state === 'ready')
-        .map((item) => ({
-          id: item.id,
-          rootPath: group.rootPath,
-          sourcePathFormat: this.#sourceFormat(group, item),
-          lastModified: item.lastModified,
-          key: item.key,
-          jobId: item.jobId,
-        })),
-    )
-    const rules = this.#isOneProfile && !this.#areRulesOwn ? null : this.#rules
-    // As a download on a Mac does; elsewhere the format tells.
-    const caseInsensitive = this.#localProfile?.osFamily === 'MACOS' ? true : undefined
-    return { sources, rules, destinationPathFormat, caseInsensitive }
-  }
-
-  #sourceFormat({ rootPath }: Group, item: Item | undefined): PathFormat {
-    if (item?.sourcePathFormat) return item.sourcePathFormat
-    if (this.#jobProfile) return this.#jobProfile.osFamily === 'WINDOWS' ? 'windows' : 'posix'
-    return this.#rules[0]?.sourcePathFormat ?? formatOf(rootPath) ?? 'posix'
   }
 
   #choose(change: Partial<Query>): void {
@@ -554,7 +405,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   #replan(): void {
     this.#isStale = true
     this.#update()
-    if (this.isConnected && this.#has('unread')) void this.#load()
+    if (this.isConnected && this.#given.has('unread')) void this.#load()
     else void this.#refresh()
   }
 
@@ -563,7 +414,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     // Nobody sees it, and its worker is gone; put back, it makes up for this.
     if (!this.isConnected) return
     const busy = setTimeout(() => {
-      setAttribute(this.#app, 'aria-busy', 'true')
+      setAttribute(this.#frame.element, 'aria-busy', 'true')
     }, patience)
     try {
       const isQueryNew = this.#isQueryNew
@@ -578,7 +429,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       this.#failed(error)
     } finally {
       clearTimeout(busy)
-      setAttribute(this.#app, 'aria-busy', undefined)
+      setAttribute(this.#frame.element, 'aria-busy', undefined)
     }
   }
 
@@ -586,8 +437,8 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     this.#isStale = false
     this.#refusal = null
     // A worker that died is replaced first: what it had read is no longer there to be planned.
-    const session = this.#has('ready') ? this.#worker() : null
-    const settings = this.#settings()
+    const session = this.#given.has('ready') ? this.#worker() : null
+    const settings = this.#given.settings()
     if (!session || settings.sources.length === 0) {
       this.#summary = null
       return
@@ -611,77 +462,24 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   /** Shows everything but the rows. */
   #update(): void {
     const summary = this.#summary
-    const hasManifests = this.#allItems().length > 0
-    this.#app.dataset.state = hasManifests ? 'filled' : 'empty'
-    this.#startOver.hidden =
-      !hasManifests && !this.#jobProfile && !this.#localProfile && this.#rules.length === 0
-    this.#swap.hidden = !this.#jobProfile && !this.#localProfile
-    this.#fromProfiles.hidden = !(this.#areRulesOwn && this.#jobProfile && this.#localProfile)
-    this.#formatSelect.value = this.destinationPathFormat
-    this.#formatSelect.disabled = this.#localProfile !== null
+    const given = this.#given
+    this.#frame.element.dataset.state = given.groups.length > 0 ? 'filled' : 'empty'
+    this.#startOver.hidden = given.isEmpty
+    this.#swap.hidden = !given.jobProfile && !given.localProfile
+    this.#fromProfiles.hidden = !(given.areRulesOwn && given.jobProfile && given.localProfile)
+    this.#formatSelect.value = given.destinationPathFormat
+    this.#formatSelect.disabled = given.localProfile !== null
     this.#toolbar.showSummary(summary)
     this.#toolbar.showQuery(this.#query)
-    if (summary) this.#toolbar.showAmount(this.#shown, summary, this.#filters())
+    if (summary) this.#toolbar.showAmount(this.#shown, summary, filterWords(this.#query, summary.totals))
     this.#grid.ordered(this.#query.orderBy ?? 'status', this.#query.descending ?? false)
-    this.#editor.check(this.destinationPathFormat)
+    this.#editor.check(given.destinationPathFormat)
     this.#editor.showTotals(summary?.totals ?? null, this.#query.rule)
     this.#manifests.showTotals(summary?.totals ?? null, this.#query.rootPath)
-    this.#manifests.showProblems((group) => this.#rootProblem(group))
-    say(this.#profileNotice, this.#profileWords())
-    say(this.#ruleNotice, this.#ruleWords())
-    say(this.#ruleProblem, this.#refusalWords())
-  }
-
-  #filters(): string {
-    const { rule, rootPath } = this.#query
-    const source = rule === undefined ? undefined : this.#summary?.totals.rules[rule]?.sourcePath
-    if (source !== undefined) return ` · only what the rule for ${source} caught`
-    return rootPath === undefined ? '' : ` · only below ${rootPath}`
-  }
-
-  #rootProblem(group: Group): string | null {
-    const ready = group.items.filter(({ state, hasAbsolutePaths }) => state === 'ready' && !hasAbsolutePaths)
-    if (ready.length === 0) return null
-    if (group.rootPath === '')
-      return 'Say which folder the paths are below, on the machine that made the files.'
-    return relative(group.rootPath, this.#sourceFormat(group, ready[0]))
-  }
-
-  #profileWords(): string | null {
-    const [job, local] = [this.#jobProfile, this.#localProfile]
-    if (!job && !local) return null
-    if (!job || !local) {
-      const missing = job ? 'This machine’s' : 'The job’s'
-      return `${missing} profile is missing: paths are mapped from the job’s to this machine’s.`
-    }
-    if (this.#profileProblem !== null) return this.#profileProblem
-    if (this.#isOneProfile && !this.#areRulesOwn) return 'Both are one profile, so paths stay as they are.'
-    const names = ({ fileSystemLocations }: StorageProfile) =>
-      (fileSystemLocations ?? []).map(({ name }) => name).join(', ') || 'none'
-    const isShared = job.fileSystemLocations?.some(({ name }) =>
-      local.fileSystemLocations?.some((other) => other.name === name),
-    )
-    return isShared
-      ? null
-      : `These profiles share no location name, so they map nothing. The job’s: ${names(job)}. This machine’s: ` +
-          `${names(local)}. Give a location one name in both, or add a rule below.`
-  }
-
-  #ruleWords(): string | null {
-    if (this.#rules.length > 0 || (this.#jobProfile && this.#localProfile) || this.#allItems().length === 0)
-      return null
-    return 'Without rules nothing has a place. Give both storage profiles, or add a rule.'
-  }
-
-  #refusalWords(): string | null {
-    if (this.#refusal === null) return null
-    const formats = new Set(this.#rules.map(({ sourcePathFormat }) => sourcePathFormat))
-    const words =
-      formats.size > 1
-        ? `These rules mix ${[...formats].map((format) => formatNames[format]).join(' and ')} source paths, but a ` +
-          'job’s paths are all of one kind. Change the format of a rule, or remove it.'
-        : this.#refusal
-    return this.#summary ? `${words} Until then the list shows what the rules before gave.` : words
+    this.#manifests.showProblems((group) => rootWords(given, group))
+    say(this.#profileNotice, profileWords(given, this.#profileProblem))
+    say(this.#ruleNotice, ruleWords(given))
+    say(this.#ruleProblem, refusalWords(given, this.#refusal, summary !== null))
   }
 
   async #toggle(path: string): Promise<void> {
@@ -697,41 +495,24 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     try {
       const text = await this.#worker().call('copied')
       const { entryCount } = this.#shown
-      if (text === null)
-        this.#say(`${counted(entryCount, 'file')} are too many for the clipboard; export them instead.`)
-      else await this.#copy(text, counted(entryCount, 'path'))
+      if (text !== null) await this.#takeAlong.copy(text, counted(entryCount, 'path'))
+      else
+        this.#takeAlong.say(
+          `${counted(entryCount, 'file')} are too many for the clipboard; export them instead.`,
+        )
     } catch (error) {
       this.#failed(error)
     }
   }
 
-  async #copy(text: string, what: string): Promise<void> {
-    try {
-      await navigator.clipboard.writeText(text)
-      this.#say(`${what} copied.`)
-    } catch {
-      this.#say('The browser does not let this page use the clipboard; export instead.')
-    }
-  }
-
   async #save(format: 'csv' | 'json'): Promise<void> {
     try {
-      const href = URL.createObjectURL(await this.exportEntries(format))
-      h('a', { href, download: `attachments-preview.${format}` }).click()
-      setTimeout(() => {
-        URL.revokeObjectURL(href)
-      }, 60_000)
-      this.#say(`${counted(this.#shown.entryCount, 'file')} exported.`)
+      const document = await this.exportEntries(format)
+      const what = counted(this.#shown.entryCount, 'file')
+      this.#takeAlong.save(document, `attachments-preview.${format}`, what)
     } catch (error) {
-      this.#say((error as Error).message)
+      this.#takeAlong.say((error as Error).message)
     }
-  }
-
-  #say(words: string): void {
-    setText(this.#said, words)
-    setTimeout(() => {
-      if (this.#said.textContent === words) setText(this.#said, '')
-    }, 6_000)
   }
 
   #failed(error: unknown): void {

@@ -1,26 +1,9 @@
 /** The manifests by asset root: what each root holds, and where a person says what a root is. */
 
-import type { PathFormat, PlanTotals } from '../types.js'
+import type { PlanTotals } from '../types.js'
 import { h, icon, setAttribute, setText } from './dom.js'
 import { bytes, count, counted } from './format.js'
-
-/** A manifest as the page knows it. Its bytes are the worker's. */
-export type Item = {
-  id: number
-  name: string
-  data: Blob
-  sourcePathFormat: PathFormat | undefined
-  lastModified: number
-  key: string | undefined
-  jobId: string | undefined
-  /** `unread`: no worker has it, or only one that is gone. */
-  state: 'unread' | 'reading' | 'ready' | { problem: string }
-  fileCount: number
-  hasAbsolutePaths: boolean
-}
-
-/** Manifests with one asset root, and where that was taken from while nobody has told it. */
-export type Group = { rootPath: string; guessedFrom: string | null; items: Item[] }
+import type { Group, Item } from './given.js'
 
 /** What the list asks of its page. */
 export type ManifestHost = {
