@@ -33,6 +33,57 @@ export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text
 }
 
+/** Makes these the children of an element. Those that stay are not touched: what has the focus keeps it. */
+export function setChildren(parent: Element, children: Element[]): void {
+  const kept = new Set(children)
+  for (const child of Array.from(parent.children)) if (!kept.has(child)) child.remove()
+  for (const [index, child] of children.entries()) {
+    if (parent.children[index] !== child) parent.insertBefore(child, parent.children[index] ?? null)
+  }
+}
+
+const focusable = 'button, input, select, textarea, summary'
+
+/**
+ * Changes what is in the section around an element. Where that takes away what has the focus, the focus goes to what
+ * now stands in its place: the next of those that do the same (by their `data-does`), else the section's last.
+ */
+export function keepFocus(inside: Element, change: () => void): void {
+  const section = inside.closest('section') ?? inside
+  const focused = (section.getRootNode() as ShadowRoot).activeElement as HTMLElement | null
+  if (!focused || !section.contains(focused)) {
+    change()
+    return
+  }
+  const seen = () =>
+    Array.from(section.querySelectorAll<HTMLElement>(focusable)).filter((element) =>
+      element.checkVisibility(),
+    )
+  const { does } = focused.dataset
+  const alike = () => (does === undefined ? [] : seen().filter((element) => element.dataset.does === does))
+  const at = alike().indexOf(focused)
+  change()
+  if (focused.isConnected && focused.checkVisibility()) return
+  const left = alike()
+  const next = left[Math.min(at, left.length - 1)] ?? seen().at(-1)
+  next?.focus()
+}
+
+/** Makes a function that runs `task` before the next frame, once for however many calls; soon where none is drawn. */
+export function oncePerFrame(task: () => void): () => void {
+  let isDue = false
+  const run = () => {
+    isDue = false
+    task()
+  }
+  return () => {
+    if (isDue) return
+    isDue = true
+    if (document.hidden) setTimeout(run, 100)
+    else requestAnimationFrame(run)
+  }
+}
+
 const shapes = {
   ready: 'M3.5 8.5l3 3 6-7',
   hazard: 'M8 2.5l6 11H2z M8 6.5v3.2 M8 11.6v.2',

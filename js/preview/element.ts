@@ -2,7 +2,7 @@
 
 import type { PathFormat, PathMappingRule, StorageProfile } from '../types.js'
 import { Details } from './details.js'
-import { h, icon, setAttribute, setText } from './dom.js'
+import { h, icon, keepFocus, oncePerFrame, setAttribute, setText } from './dom.js'
 import { counted } from './format.js'
 import { Frame } from './frame.js'
 import { Given, type Item } from './given.js'
@@ -44,16 +44,20 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   #isQueryNew = false
 
   readonly #refresh = newestOnly(() => this.#refreshed())
+  /** Many manifests may be read between two frames. */
+  readonly #showLoadedSoon = oncePerFrame(() => this.#showLoaded())
 
   readonly #manifests = new ManifestList({
     changed: () => this.#replan(),
     remove: (item) => this.#remove(item),
     separate: (item) => {
-      this.#given.separate(item)
+      const group = this.#given.separate(item)
       this.#manifests.show(this.#given.groups)
+      this.#manifests.focus(group)
       this.#replan()
     },
     only: (rootPath) => {
+      this.#editor.showAll()
       this.#choose({ rootPath: this.#query.rootPath === rootPath ? undefined : rootPath, rule: undefined })
     },
   })
@@ -69,8 +73,11 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       this.#given.areRulesOwn = true
       this.#replan()
     },
-    only: (rule) => {
-      this.#choose({ rule: this.#query.rule === rule ? undefined : rule, rootPath: undefined })
+    chosen: () => {
+      this.#choose({
+        rule: this.#summary ? this.#editor.only(this.#summary.totals) : undefined,
+        rootPath: undefined,
+      })
     },
   })
   readonly #toolbar = new Toolbar({
@@ -140,7 +147,12 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   )
   readonly #startOver = h(
     'button',
-    { type: 'button', class: 'link', hidden: true, click: () => this.clear() },
+    {
+      type: 'button',
+      class: 'link',
+      hidden: true,
+      click: () => keepFocus(this.#startOver, () => this.clear()),
+    },
     'Start over',
   )
   readonly #takeAlong = new TakeAlong()
@@ -299,6 +311,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     this.#update()
     if (this.#areProfileRulesDue) void this.#takeProfileRules()
     await Promise.all(items.map((item) => this.#loadOne(session, item)))
+    this.#showLoaded()
     await this.#refresh()
   }
 
@@ -314,8 +327,13 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       if (session.failure) this.#failed(error)
       else item.state = { problem: (error as Error).message }
     }
-    this.#manifests.show(this.#given.groups)
     this.#isStale = true
+    this.#showLoadedSoon()
+  }
+
+  /** Shows what has been read so far, with its plan. */
+  #showLoaded(): void {
+    this.#manifests.show(this.#given.groups)
     this.#update()
     // Not a new worker: one that cannot be had would be asked for again and again.
     void this.#refresh()
@@ -347,6 +365,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   /** Lets a person's rules go for those between the two profiles. */
   #useProfileRules(): void {
     this.#given.areRulesOwn = false
+    keepFocus(this.#fromProfiles, () => this.#update())
     void this.#takeProfileRules()
   }
 
@@ -445,11 +464,10 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     }
     try {
       this.#summary = await session.call('plan', settings)
-      const { rule, rootPath } = this.#query
-      const { rules, roots } = this.#summary.totals
-      if (rule !== undefined && rule >= rules.length) this.#query = { ...this.#query, rule: undefined }
-      if (rootPath !== undefined && !roots.some((root) => root.rootPath === rootPath))
-        this.#query = { ...this.#query, rootPath: undefined }
+      const { totals } = this.#summary
+      const rootPath = totals.roots.find((root) => root.rootPath === this.#query.rootPath)?.rootPath
+      // A rule's number is this plan's: those before it may be gone.
+      this.#query = { ...this.#query, rootPath, rule: this.#editor.only(totals) }
       this.dispatchEvent(new CustomEvent('attachments-plan', { detail: this.#summary, bubbles: true }))
     } catch (error) {
       // That is no word about the rules.
@@ -474,7 +492,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     if (summary) this.#toolbar.showAmount(this.#shown, summary, filterWords(this.#query, summary.totals))
     this.#grid.ordered(this.#query.orderBy ?? 'status', this.#query.descending ?? false)
     this.#editor.check(given.destinationPathFormat)
-    this.#editor.showTotals(summary?.totals ?? null, this.#query.rule)
+    this.#editor.showTotals(summary?.totals ?? null)
     this.#manifests.showTotals(summary?.totals ?? null, this.#query.rootPath)
     this.#manifests.showProblems((group) => rootWords(given, group))
     say(this.#profileNotice, profileWords(given, this.#profileProblem))

@@ -84,10 +84,12 @@ export class Given {
     this.groups = this.groups.filter(({ items }) => items.length > 0)
   }
 
-  /** Gives an item a root of its own. */
-  separate(item: Item): void {
+  /** Gives an item a root of its own, which is still to be told. */
+  separate(item: Item): Group {
     this.drop(item)
-    this.groups.push({ rootPath: '', guessedFrom: null, items: [item] })
+    const group = { rootPath: '', guessedFrom: null, items: [item] }
+    this.groups.push(group)
+    return group
   }
 
   /** Gives a likely root to what has none. */

@@ -58,7 +58,12 @@ export class Grid {
   constructor(host: GridHost) {
     this.#host = host
     const header = (by: Order, name: string) => {
-      const button = h('button', { type: 'button', tabindex: -1, click: () => host.order(by) }, name)
+      const click = () => {
+        host.order(by)
+        // Keys go on in the list; for them there is the toolbar's order.
+        this.element.focus()
+      }
+      const button = h('button', { type: 'button', tabindex: -1, click }, name)
       const cell = h('div', { role: 'columnheader', class: by }, button)
       this.#headers.set(by, cell)
       return cell

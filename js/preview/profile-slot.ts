@@ -2,7 +2,7 @@
 
 import type { StorageProfile } from '../types.js'
 import { readProfile } from './documents.js'
-import { h, icon } from './dom.js'
+import { h, icon, keepFocus } from './dom.js'
 import { counted } from './format.js'
 
 const systems = { WINDOWS: 'Windows', LINUX: 'Linux', MACOS: 'macOS' }
@@ -36,7 +36,11 @@ export class ProfileSlot {
   show(profile: StorageProfile | null): void {
     this.#isPasting = false
     this.#say(null)
-    this.#body.replaceChildren(...(profile ? this.#filled(profile) : this.#empty()))
+    this.#fill(profile ? this.#filled(profile) : this.#empty())
+  }
+
+  #fill(nodes: Node[]): void {
+    keepFocus(this.element, () => this.#body.replaceChildren(...nodes))
   }
 
   #filled({ displayName, storageProfileId, osFamily, fileSystemLocations }: StorageProfile): Node[] {
@@ -94,7 +98,7 @@ export class ProfileSlot {
         button('Choose file', () => file.click()),
         button('Paste JSON', () => {
           this.#isPasting = !this.#isPasting
-          this.#body.replaceChildren(...this.#empty())
+          this.#fill(this.#empty())
           this.#body.querySelector('textarea')?.focus()
         }),
         file,

@@ -1,15 +1,16 @@
 /** The path mapping rules, each with what it catches. Whatever is typed counts at once. */
 
 import type { PathFormat, PathMappingRule, PlanTotals } from '../types.js'
-import { h, icon, setAttribute, setText } from './dom.js'
+import { h, icon, keepFocus, setAttribute, setChildren, setText } from './dom.js'
 import { bytes, counted, formatOf } from './format.js'
+import { Totals } from './totals.js'
 
 /** What the editor asks of its page. */
 export type RuleHost = {
   /** A person changed a rule. */
   changed(rules: PathMappingRule[]): void
-  /** Shows what this rule caught alone, or again all. */
-  only(rule: number): void
+  /** A person wants to see what one rule caught alone, or again all: see {@link RuleEditor.only}. */
+  chosen(): void
 }
 
 /** How a format is called in front of people. */
@@ -23,7 +24,9 @@ type Line = {
   destination: HTMLInputElement
   sourceProblem: HTMLElement
   destinationProblem: HTMLElement
-  totals: HTMLElement
+  totals: Totals
+  /** Shows which one of all it is. */
+  number(n: number): void
 }
 
 export class RuleEditor {
@@ -31,7 +34,9 @@ export class RuleEditor {
   readonly #host: RuleHost
   readonly #list = h('div', { class: 'rules' })
   #lines: Line[] = []
-  #numbers = 0
+  /** The rule whose files are shown alone; it may be edited, and stand elsewhere among the rules. */
+  #only: Line | null = null
+  #made = 0
 
   constructor(host: RuleHost) {
     this.#host = host
@@ -60,39 +65,32 @@ export class RuleEditor {
 
   /** Shows other rules. */
   show(rules: PathMappingRule[]): void {
-    this.#lines = rules.map((rule) => this.#line({ ...rule }))
-    this.#list.replaceChildren(...this.#lines.map(({ element }) => element))
+    this.#only = null
+    this.#change(rules.map((rule) => this.#line({ ...rule })))
+  }
+
+  /** Which of a plan's rules is shown alone; `undefined` where none is. */
+  only({ rules }: PlanTotals): number | undefined {
+    const rule = this.#only?.rule
+    const index = rule ? rules.findIndex((other) => isSame(other, rule)) : -1
+    return index < 0 ? undefined : index
+  }
+
+  /** Shows everything again. */
+  showAll(): void {
+    this.#only = null
   }
 
   /** Shows what each rule caught. */
-  showTotals(totals: PlanTotals | null, only: number | undefined): void {
-    for (const { rule, totals: element } of this.#lines) {
-      const index = totals?.rules.findIndex((other) => isSame(other, rule)) ?? -1
-      const of = totals?.rules[index]
-      element.replaceChildren()
-      if (!of) continue
-      element.append(
-        h(
-          'span',
-          {},
-          of.fileCount === 0
-            ? 'catches nothing'
-            : `${counted(of.fileCount, 'file')} · ${bytes(of.totalSize)}`,
-        ),
-      )
-      if (of.fileCount === 0) continue
-      element.append(
-        h(
-          'button',
-          {
-            type: 'button',
-            class: 'link',
-            'aria-pressed': String(only === index),
-            'aria-label': `${only === index ? 'Show all' : 'Only these'}: what the rule for ${rule.sourcePath} caught`,
-            click: () => this.#host.only(index),
-          },
-          only === index ? 'Show all' : 'Only these',
-        ),
+  showTotals(totals: PlanTotals | null): void {
+    for (const line of this.#lines) {
+      const of = totals?.rules.find((other) => isSame(other, line.rule))
+      const words = of && `${counted(of.fileCount, 'file')} · ${bytes(of.totalSize)}`
+      line.totals.show(
+        of?.fileCount === 0 ? 'catches nothing' : (words ?? null),
+        `what the rule for ${line.rule.sourcePath} caught`,
+        this.#only === line,
+        of !== undefined && of.fileCount > 0,
       )
     }
   }
@@ -115,18 +113,28 @@ export class RuleEditor {
   #add(): Line {
     const sourcePathFormat = this.#lines.at(-1)?.rule.sourcePathFormat ?? 'windows'
     const line = this.#line({ sourcePathFormat, sourcePath: '', destinationPath: '' })
-    this.#lines.push(line)
-    this.#list.append(line.element)
+    this.#change([...this.#lines, line])
     return line
   }
 
+  #change(lines: Line[]): void {
+    keepFocus(this.element, () => {
+      this.#lines = lines
+      setChildren(
+        this.#list,
+        lines.map(({ element }) => element),
+      )
+      for (const [index, line] of lines.entries()) line.number(index + 1)
+    })
+  }
+
   #line(rule: PathMappingRule): Line {
-    const number = ++this.#numbers
+    const id = ++this.#made
     const changed = () => this.#host.changed(this.rules)
-    const field = (name: 'sourcePath' | 'destinationPath', label: string, placeholder: string) => {
+    const field = (name: 'sourcePath' | 'destinationPath', placeholder: string) => {
       const problem = h('p', {
         class: 'problem',
-        id: `${name}-problem-${number}`,
+        id: `${name}-problem-${id}`,
         role: 'alert',
         hidden: true,
       })
@@ -135,7 +143,6 @@ export class RuleEditor {
         spellcheck: 'false',
         autocomplete: 'off',
         placeholder,
-        'aria-label': label,
         'aria-describedby': problem.id,
         input: () => {
           const path = input.value.trim()
@@ -152,12 +159,11 @@ export class RuleEditor {
       input.value = rule[name]
       return { input, problem }
     }
-    const source = field('sourcePath', `Source path of rule ${number}`, 'Z:\\Projects')
-    const destination = field('destinationPath', `Destination path of rule ${number}`, '/mnt/projects')
+    const source = field('sourcePath', 'Z:\\Projects')
+    const destination = field('destinationPath', '/mnt/projects')
     const select = h(
       'select',
       {
-        'aria-label': `Source path format of rule ${number}`,
         change: () => {
           rule.sourcePathFormat = select.value as PathFormat
           changed()
@@ -166,35 +172,33 @@ export class RuleEditor {
       ...Object.entries(formatNames).map(([value, name]) => h('option', { value }, name)),
     )
     select.value = rule.sourcePathFormat
-    const totals = h('div', { class: 'totals' })
+    const totals = new Totals(() => {
+      this.#only = this.#only === line ? null : line
+      this.#host.chosen()
+    })
+    const remove = h(
+      'button',
+      {
+        type: 'button',
+        class: 'quiet',
+        'data-does': 'remove',
+        title: 'Remove this rule',
+        click: () => {
+          if (this.#only === line) this.#only = null
+          this.#change(this.#lines.filter((other) => other !== line))
+          changed()
+        },
+      },
+      icon('remove'),
+    )
     const element = h(
       'section',
-      { class: 'card rule', 'aria-label': `Rule ${number}` },
-      h(
-        'div',
-        { class: 'rule-source' },
-        source.input,
-        select,
-        h(
-          'button',
-          {
-            type: 'button',
-            class: 'quiet',
-            'aria-label': `Remove rule ${number}`,
-            title: 'Remove this rule',
-            click: () => {
-              this.#lines = this.#lines.filter((other) => other !== line)
-              element.remove()
-              changed()
-            },
-          },
-          icon('remove'),
-        ),
-      ),
+      { class: 'card rule' },
+      h('div', { class: 'rule-source' }, source.input, select, remove),
       source.problem,
       h('div', { class: 'rule-destination' }, icon('arrow'), destination.input),
       destination.problem,
-      totals,
+      totals.element,
     )
     const line: Line = {
       rule,
@@ -204,6 +208,16 @@ export class RuleEditor {
       sourceProblem: source.problem,
       destinationProblem: destination.problem,
       totals,
+      number: (n) => {
+        const names: [Element, string][] = [
+          [element, 'Rule'],
+          [source.input, 'Source path of rule'],
+          [select, 'Source path format of rule'],
+          [destination.input, 'Destination path of rule'],
+          [remove, 'Remove rule'],
+        ]
+        for (const [part, name] of names) setAttribute(part, 'aria-label', `${name} ${n}`)
+      },
     }
     return line
   }

@@ -92,13 +92,13 @@ input::placeholder, textarea::placeholder { color: var(--faint); opacity: 1 }
 .slots, .rules, .manifests { display: grid; gap: 8px }
 .card { display: grid; gap: 6px; padding: 9px 11px; border: 1px solid var(--line); border-radius: 8px;
   background: var(--card); min-width: 0 }
+.root { display: grid; gap: 6px }
 .card label { font-size: 12px; color: var(--faint) }
 .slot .heading { min-height: 26px }
 .buttons { display: flex; flex-wrap: wrap; gap: 8px }
 .line { display: flex; align-items: center; justify-content: space-between; gap: 8px; color: var(--faint) }
 .line select { color: var(--ink) }
 .totals { display: flex; flex-wrap: wrap; align-items: center; justify-content: space-between; gap: 0 8px }
-.totals:empty { display: none }
 .notice, .problem { font-size: 12.5px; padding: 7px 10px; border-radius: 6px; overflow-wrap: anywhere }
 .notice { background: var(--warn-paper); color: var(--warn) }
 .problem { background: var(--bad-paper); color: var(--bad) }

@@ -392,6 +392,135 @@ describe('what a person gives it', () => {
   })
 })
 
+describe('while a person works', () => {
+  /** The name of what has the focus. */
+  const focused = (page) =>
+    page.evaluate(() => {
+      const element = document.querySelector('attachments-preview').shadowRoot.activeElement
+      return element?.getAttribute('aria-label') ?? element?.textContent
+    })
+  const press = async (page, name) => {
+    await page.getByRole('button', { name, exact: true }).focus()
+    await page.keyboard.press('Enter')
+  }
+  const isFocused = async (page, name) => {
+    const end = performance.now() + 10_000
+    while ((await focused(page)) !== name && performance.now() < end) await page.waitForTimeout(20)
+    assert.equal(await focused(page), name)
+  }
+
+  test('the focus goes on to the next rule when one is removed, and rules count from one', async (t) => {
+    const page = await openSample(t, preview)
+    await press(page, 'Remove rule 1')
+    await isFocused(page, 'Remove rule 1')
+    assert.equal(await page.getByLabel('Source path of rule 1').inputValue(), '/mnt/cache')
+    assert.equal(await page.getByRole('region', { name: /^Rule \d/ }).count(), 1)
+    await page.keyboard.press('Enter')
+    await isFocused(page, 'Add a rule')
+    await page.keyboard.press('Enter')
+    await isFocused(page, 'Source path of rule 1')
+  })
+
+  test('the focus goes on when manifests are removed, separated and shown alone', async (t) => {
+    const page = await openSample(t, preview)
+    await press(page, 'Only these: files of /mnt/cache/Lighthouse')
+    await amount(page, /^72 of 419 files/)
+    await isFocused(page, 'Show all: files of /mnt/cache/Lighthouse')
+    await press(page, 'Give rerun_output another asset root')
+    await page.keyboard.type('/mnt/projects/Again')
+    assert.equal(
+      await page.getByLabel('Asset root', { exact: true }).last().inputValue(),
+      '/mnt/projects/Again',
+    )
+    await press(page, 'Remove renders_output')
+    await isFocused(page, 'Remove sims_output')
+    for (const next of ['Remove logs_output', 'Remove rerun_output', 'Add files']) {
+      await page.keyboard.press('Enter')
+      await isFocused(page, next)
+    }
+  })
+
+  test('the focus stays in its panel when profiles go and everything starts over', async (t) => {
+    const page = await openSample(t, preview)
+    await press(page, 'Remove The job’s storage profile')
+    await isFocused(page, 'Paste JSON: The job’s storage profile')
+    await page.keyboard.press('Enter')
+    await isFocused(page, 'The job’s storage profile as JSON')
+    await press(page, 'Start over')
+    await isFocused(page, 'Add files')
+  })
+
+  test('keys move in the list after a column was clicked or a folder opened', async (t) => {
+    const page = await openSample(t, preview)
+    await page.getByRole('columnheader', { name: 'Size' }).getByRole('button').click()
+    await rowsWhere(page, ([first]) => first?.size === '2.1 kB')
+    await page.keyboard.press('ArrowDown')
+    await page.locator('.row[aria-rowindex="2"][aria-selected=true]').waitFor()
+    await page.getByRole('button', { name: 'Folders' }).click()
+    await rowsWhere(page, (rows) => rows.length === 3)
+    await page.locator('.row[aria-rowindex="2"]').click()
+    await rowsWhere(page, (rows) => rows.length === 6)
+    await page.keyboard.press('ArrowDown')
+    await page.locator('.row[aria-rowindex="3"][aria-selected=true]').waitFor()
+  })
+
+  test('a rule that is shown alone stays so when it moves up or is edited, until it is removed', async (t) => {
+    const page = await openSample(t, preview)
+    const second = page.getByRole('region', { name: 'Rule 2' })
+    await second.getByRole('button', { name: /^Only these/ }).click()
+    await amount(page, /^72 of 419 files .* for \/mnt\/cache caught/)
+    await page.getByRole('button', { name: 'Remove rule 1' }).click()
+    // What two manifests hold of one file is one only where it has a place.
+    await page.getByRole('button', { name: 'Unmapped 359' }).waitFor()
+    await amount(page, /^72 of 431 files .* for \/mnt\/cache caught/)
+    await page.getByLabel('Destination path of rule 1').fill('E:\\')
+    const isMoved = ({ destination }) => destination.startsWith('E:\\Lighthouse\\')
+    await rowsWhere(page, (rows) => rows.length > 5 && rows.every(isMoved))
+    // Also when it catches nothing any more there is a way back.
+    await page.getByLabel('Source path of rule 1').fill('/mnt/nothing')
+    await amount(page, /^0 of 431 files/)
+    await page.getByRole('button', { name: /^Show all: what the rule/ }).click()
+    await amount(page, /^431 files/)
+    await page.getByLabel('Source path of rule 1').fill('/mnt/cache')
+    await page.getByRole('button', { name: /^Only these: what the rule/ }).click()
+    await amount(page, /^72 of 431 files/)
+    await page.getByRole('button', { name: 'Remove rule 1' }).click()
+    await amount(page, /^431 files/)
+  })
+
+  test('of many manifests at once the list changes once a frame, not once a manifest', async (t) => {
+    const page = await openPage(t, preview)
+    const { changes, frames } = await page.evaluate(async (text) => {
+      const preview = document.querySelector('attachments-preview')
+      preview.rules = [{ sourcePathFormat: 'posix', sourcePath: '/p', destinationPath: '/q' }]
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      let [changes, frames, isDone] = [0, 0, false]
+      const count = () => {
+        frames += 1
+        if (!isDone) requestAnimationFrame(count)
+      }
+      requestAnimationFrame(count)
+      // What says of each manifest that it has been read, not what a new plan says of all.
+      const isState = ({ target }) => target.parentElement?.closest('.totals') === null
+      new MutationObserver((records) => {
+        if (records.some(isState)) changes += 1
+      }).observe(preview.shadowRoot.querySelector('.manifests'), {
+        subtree: true,
+        childList: true,
+        characterData: true,
+      })
+      const add = Array.from({ length: 400 }, (_, i) => ({ name: `task ${i}`, data: text, rootPath: '/p' }))
+      await preview.add(add)
+      isDone = true
+      return { changes, frames }
+    }, manifest('a'))
+    await page.getByRole('region', { name: 'Asset root 1' }).getByText('1 file · 1.0 kB').waitFor()
+    assert.equal(await page.locator('.files li').filter({ hasText: '1 file' }).count(), 400)
+    // The first one says that they are being read, the last one that all have been.
+    assert.ok(changes <= frames + 3, `${changes} changes in ${frames} frames`)
+  })
+})
+
 describe('what a person takes along', () => {
   test('what is shown is exported as CSV and as JSON', async (t) => {
     const page = await openSample(t, preview)
