@@ -25,7 +25,7 @@ const Base = typeof HTMLElement === 'undefined' ? (class {} as typeof HTMLElemen
 /** How long work may take before the page says that it works. */
 const patience = 200
 
-const nothing: Shown = { rowCount: 0, entryCount: 0, totalSize: 0 }
+const nothing: Shown = { layout: 'list', rowCount: 0, entryCount: 0, totalSize: 0 }
 const noQuery: Query = { layout: 'list', orderBy: 'status', descending: false }
 
 export class AttachmentsPreview extends Base implements Types.AttachmentsPreview {
@@ -442,7 +442,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       // Without a plan nobody needs a worker.
       this.#shown = this.#summary ? await this.#worker().call('show', this.#query) : nothing
       if (this.#summary) say(this.#workerProblem, null)
-      await this.#grid.show(this.#shown.rowCount, this.#query.layout === 'folders', !isQueryNew)
+      await this.#grid.show(this.#shown, !isQueryNew)
       this.#update()
     } catch (error) {
       this.#failed(error)
@@ -503,7 +503,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   async #toggle(path: string): Promise<void> {
     try {
       this.#shown = await this.#worker().call('toggle', path)
-      await this.#grid.show(this.#shown.rowCount, true, true)
+      await this.#grid.show(this.#shown, true)
     } catch (error) {
       this.#failed(error)
     }

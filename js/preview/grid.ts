@@ -3,7 +3,7 @@
 import type { PlanStatus } from '../types.js'
 import { h, icon, type Icon, setAttribute, setIcon, setText } from './dom.js'
 import { bytes, counted, isoTime, localTime, sentence, split } from './format.js'
-import type { Row } from './protocol.js'
+import type { Row, Shown } from './protocol.js'
 import { Scroll } from './scroll.js'
 
 /** What the list can be ordered by, with the name of its column. */
@@ -95,11 +95,11 @@ export class Grid {
   }
 
   /**
-   * Shows other rows, in folders or not, as soon as those have been read that will be in sight. Until then what was
+   * Shows other rows as soon as those have been read that will be in sight. Until then what was
    * shown before stays whole: an old row never stands among new ones. `keepPlace`: they are the same ones, more or
    * less. Settles when they are shown.
    */
-  async show(rowCount: number, inFolders: boolean, keepPlace: boolean): Promise<void> {
+  async show({ layout, rowCount }: Shown, keepPlace: boolean): Promise<void> {
     const edition = (this.#edition += 1)
     this.#isChanging = true
     const pages = new Map<number, Row[] | null>()
@@ -117,7 +117,7 @@ export class Grid {
     this.#readings.clear()
     this.#pages = pages
     this.#count = rowCount
-    this.element.dataset.order = inFolders ? 'folders' : 'list'
+    this.element.dataset.order = layout
     setAttribute(this.element, 'aria-rowcount', rowCount + 1)
     if (!keepPlace || this.#active >= rowCount) this.#activate(-1)
     const active = this.#row(this.#active)

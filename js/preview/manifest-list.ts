@@ -2,7 +2,7 @@
 
 import type { PlanTotals } from '../types.js'
 import { h, icon, type Icon, keepFocus, setAttribute, setChildren, setText } from './dom.js'
-import { bytes, count, counted } from './format.js'
+import { bytes, count, counted, sentence } from './format.js'
 import type { Group, Item } from './given.js'
 import { Totals } from './totals.js'
 
@@ -188,7 +188,7 @@ class Line {
     this.#element.className = problem === null ? '' : 'bad'
     setText(this.#state, typeof state === 'object' ? '' : (stateNames[state] ?? counted(fileCount, 'file')))
     this.#separate.hidden = problem !== null || !canBeSeparate
-    setText(this.#problem, problem ?? '')
+    setText(this.#problem, sentence(problem ?? ''))
     if (problem === null) this.#problem.remove()
     else if (!this.#problem.parentNode) this.#element.append(this.#problem)
     return this.#element

@@ -117,12 +117,13 @@ export class PlanModel implements Model {
 
   #shown(): Shown {
     const view = this.#viewed()
-    if (!view || !this.#plan) return { rowCount: 0, entryCount: 0, totalSize: 0 }
+    const { layout } = this.#query
+    if (!view || !this.#plan) return { layout, rowCount: 0, entryCount: 0, totalSize: 0 }
     this.#rows ??=
-      this.#query.layout === 'list'
+      layout === 'list'
         ? new ListRows(view)
         : new FolderRows(this.#plan, view, optionsOf(this.#query), this.#open)
-    return { rowCount: this.#rows.count, entryCount: view.entryCount, totalSize: view.totalSize }
+    return { layout, rowCount: this.#rows.count, entryCount: view.entryCount, totalSize: view.totalSize }
   }
 
   #viewed(): PlanView | null {

@@ -31,8 +31,8 @@ export type Settings = {
 /** What is shown of the plan: a list, or folders with those that are open. */
 export type Query = PlanViewOptions & { layout: 'list' | 'folders' }
 
-/** How much is shown. */
-export type Shown = { rowCount: number; entryCount: number; totalSize: number }
+/** How much is shown, and how: by the time of the answer a person may want another layout. */
+export type Shown = { layout: Query['layout']; rowCount: number; entryCount: number; totalSize: number }
 
 /** One line of the list. */
 export type Row =

@@ -1,6 +1,7 @@
 /** What is said about what was given: what is missing, what cannot be, and what to do. */
 
 import type { PlanTotals, StorageProfile } from '../types.js'
+import { sentence } from './format.js'
 import type { Given, Group } from './given.js'
 import type { Query } from './protocol.js'
 import { formatNames, relative } from './rule-editor.js'
@@ -33,15 +34,31 @@ export function ruleWords({ rules, jobProfile, localProfile, groups }: Given): s
 }
 
 /** Of rules that were refused. `hasPlan`: the one before is still shown. */
-export function refusalWords({ rules }: Given, refusal: string | null, hasPlan: boolean): string | null {
+export function refusalWords(given: Given, refusal: string | null, hasPlan: boolean): string | null {
   if (refusal === null) return null
-  const formats = new Set(rules.map(({ sourcePathFormat }) => sourcePathFormat))
-  const words =
-    formats.size > 1
-      ? `These rules mix ${[...formats].map((format) => formatNames[format]).join(' and ')} source paths, but a ` +
-        'job’s paths are all of one kind. Change the format of a rule, or remove it.'
-      : refusal
+  const words = formatWords(given) ?? `${sentence(refusal)}.`
   return hasPlan ? `${words} Until then the list shows what the rules before gave.` : words
+}
+
+/** Of formats that do not go together. */
+function formatWords(given: Given): string | null {
+  const formats = new Set(given.rules.map(({ sourcePathFormat }) => sourcePathFormat))
+  const names = [...formats].map((format) => formatNames[format])
+  if (names.length > 1) {
+    return (
+      `These rules mix ${names.join(' and ')} source paths, but a job’s paths are all of one kind. Change the ` +
+      'format of a rule, or remove it.'
+    )
+  }
+  for (const group of given.groups) {
+    const format = given.sourceFormat(group, group.items[0])
+    if (names.length === 0 || formats.has(format)) continue
+    return (
+      `These rules map ${names.join()} paths, but below ${group.rootPath} there are ${formatNames[format]} paths. ` +
+      'Change the format of the rules, or the job’s storage profile.'
+    )
+  }
+  return null
 }
 
 /** Of an asset root. */

@@ -588,9 +588,15 @@ describe('bad input is said where the person is looking, and nothing else breaks
     const page = await openPage(t, preview)
     const slot = page.getByRole('region', { name: 'The job’s storage profile' })
     await drop(page, 'section[aria-label="The job’s storage profile"]', [{ name: 'x', text: '{' }])
-    assert.match(await slot.getByRole('alert').innerText(), /^x: This is not JSON/)
+    await slot
+      .getByRole('alert')
+      .filter({ hasText: /^x: This is not JSON/ })
+      .waitFor()
     await drop(page, 'section[aria-label="The job’s storage profile"]', [json('y', { osFamily: 'LINUX' })])
-    assert.match(await slot.getByRole('alert').innerText(), /^y: .*storageProfileId is missing/)
+    await slot
+      .getByRole('alert')
+      .filter({ hasText: /^y: .*storageProfileId is missing/ })
+      .waitFor()
   })
 
   test('profiles that share no location name, or only one of them', async (t) => {
@@ -650,6 +656,25 @@ describe('bad input is said where the person is looking, and nothing else breaks
     await panel.getByText('These rules mix').waitFor({ state: 'hidden' })
     await page.getByLabel('Asset root', { exact: true }).first().fill('Projects')
     await page.getByText('“Projects” is not an absolute POSIX path').waitFor()
+  })
+
+  test('rules for paths of another kind than the job’s', async (t) => {
+    const page = await openPage(t, preview)
+    await drop(page, 'attachments-preview', [
+      json('job.json', profile('sp-job', 'LINUX', { Projects: '/projects' })),
+      { name: 'frames_output', text: manifest('a') },
+    ])
+    await amount(page, /^1 file /)
+    await page.getByRole('button', { name: 'Add a rule' }).click()
+    await page.getByLabel('Source path of rule 1').fill('Z:\\')
+    const panel = page.getByRole('region', { name: 'Mapping rules' })
+    const words =
+      'These rules map Windows paths, but below /projects there are POSIX paths. Change the format'
+    await panel.getByText(words).waitFor()
+    await page.getByLabel('Source path of rule 1').fill('/projects')
+    await page.getByLabel('Destination path of rule 1').fill('/here')
+    await rowsWhere(page, ([row]) => row?.destination === '/here/a')
+    await panel.getByText('These rules map').waitFor({ state: 'hidden' })
   })
 })
 
