@@ -22,9 +22,14 @@ pub(crate) fn lost(error: JoinError) -> Error {
         // The runtime is being shut down, and with it the run.
         return cancelled();
     };
+    broken_down(&*panic)
+}
+
+/// The same where the panic was caught.
+pub(crate) fn broken_down(panic: &(dyn Any + Send)) -> Error {
     let message = format!(
         "A part of the run broke down ({}). This is a mistake in rusty-attachments: please report it.",
-        words(&*panic)
+        words(panic)
     );
     Error::new(ErrorCode::Io, message)
 }

@@ -10,6 +10,7 @@ mod descriptors;
 mod download;
 mod ended;
 mod job;
+mod line;
 mod listing;
 mod manifests;
 mod mappers;

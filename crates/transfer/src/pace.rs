@@ -156,7 +156,8 @@ impl<'a> Pace<'a> {
                 }
                 let Some(job) = jobs.next() else { break };
                 held += need;
-                let job = start(job);
+                // A job is large, and would be copied each time that its task is.
+                let job = Box::pin(start(job));
                 running.spawn(async move {
                     // Nobody closes it: an error is never met.
                     let _permit = match &*JOBS {

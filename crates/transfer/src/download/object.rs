@@ -83,7 +83,7 @@ async fn fetch_small(run: &Arc<Run>, files: &[u32], received: &mut u64) -> Resul
                 };
                 files.iter().map(place).collect()
             };
-            return run.placing(place_all).await;
+            return run.placing.run(place_all).await;
         }
         if tries == TRIES {
             return Err(wrong_hash(run, part));

@@ -3,17 +3,16 @@
 use std::sync::{Arc, OnceLock};
 
 use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::directory::Directories;
 use super::options::DownloadOptions;
-use crate::blocking::blocking;
 use crate::client::Client;
 use crate::ended::cancelled;
+use crate::line::Line;
 use crate::progress::Progress;
 
-/// How many small files are created and placed at the same time. More threads than this spin for the lock of
+/// How many small files are created and placed at the same time at most. More threads than this spin for the lock of
 /// one directory and take the cores from those that receive; a disk across a network has some to wait for.
 const PLACING: usize = 8;
 
@@ -30,8 +29,8 @@ pub(super) struct Run {
     pub(super) ended_by: OnceLock<ErrorCode>,
     pub(super) directories: Directories,
     pub(super) progress: Arc<Progress>,
-    /// See [`PLACING`].
-    placing: Semaphore,
+    /// For what creates and places small files.
+    pub(super) placing: Arc<Line>,
 }
 
 impl Run {
@@ -54,21 +53,12 @@ impl Run {
             ended_by: OnceLock::new(),
             directories: Directories::default(),
             progress,
-            placing: Semaphore::new(PLACING),
+            placing: Line::new(PLACING),
         }
     }
 
     pub(super) fn file(&self, index: u32) -> PlannedFile<'_> {
         self.plan.file(index as usize)
-    }
-
-    /// Does what creates and places small files.
-    pub(super) async fn placing<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T> {
-        let _permit = self.placing.acquire().await.map_err(|_| cancelled())?;
-        blocking(work).await
     }
 
     /// Whether a file that failed so is kept as far as it came. Who cancels wants nothing to be left.
