@@ -13,8 +13,8 @@ use crate::concurrency::Concurrency;
 use crate::descriptors::jobs_allowed;
 use crate::ended::lost;
 
-/// What the bodies of all jobs under way may hold together. Connections and the allocator take as much again.
-pub(crate) const MEMORY: u64 = 24 * 1024 * 1024;
+/// What the bodies of all jobs under way may hold together. Connections and the allocator take up to twice as much more.
+pub(crate) const MEMORY: u64 = 20 * 1024 * 1024;
 const START: usize = 32;
 const MOST: usize = 512;
 /// A request costs about as much as moving so many bytes: it makes small and large jobs comparable.

@@ -1,7 +1,7 @@
 //! A file while its ranges come in: written in place, hashed in order, each part proven by its hash.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -12,12 +12,14 @@ use xxhash_rust::xxh3::Xxh3;
 use super::content::hex;
 use super::disk::DiskContext;
 use super::file::TempFile;
-use super::layout::{FileRange, Layout};
+use super::layout::{FileRange, Layout, RANGE};
 use super::partial;
 use super::positioned::{read_at, write_at};
 use crate::ended::cancelled;
 
 const BUFFER: usize = 256 * 1024;
+/// Bytes that gather before they are flushed. Each flush also writes the file system's journal.
+const FLUSHED: u64 = 4 * RANGE;
 
 /// Shared by all who write to the file. Its methods wait for the disk.
 pub(crate) struct Assembly {
@@ -28,6 +30,10 @@ pub(crate) struct Assembly {
     lasting: bool,
     whole: Vec<AtomicBool>,
     hashing: Mutex<Hashing>,
+    /// Bytes that are written and not flushed yet.
+    unflushed: AtomicU64,
+    /// Held by whoever flushes.
+    flushing: Mutex<()>,
     cancel: CancellationToken,
 }
 
@@ -61,7 +67,8 @@ impl Assembly {
         };
         let proven = vec![None; layout.parts.len()];
         let hashing = Mutex::new(Hashing { at: 0, range: 0, hasher: Xxh3::new(), proven });
-        Ok(Self { temp, target, layout, lasting, whole, hashing, cancel })
+        let (unflushed, flushing) = (AtomicU64::new(0), Mutex::default());
+        Ok(Self { temp, target, layout, lasting, whole, hashing, unflushed, flushing, cancel })
     }
 
     pub(crate) fn is_whole(&self, range: usize) -> bool {
@@ -93,12 +100,33 @@ impl Assembly {
         Ok(())
     }
 
-    /// Notes that ranges are whole, and hashes all that can be hashed now.
+    /// Notes that ranges are whole, and hashes and flushes what can be now.
     pub(crate) fn finish(&self, ranges: impl IntoIterator<Item = usize>) -> Result<()> {
+        let mut written = 0;
         for range in ranges {
             self.mark(range, true)?;
+            written += self.layout.ranges[range].end - self.layout.ranges[range].start;
         }
-        self.catch_up(&mut self.hashing())
+        self.catch_up(&mut self.hashing())?;
+        self.flush(written)
+    }
+
+    /// Flushes some, so that the disk is busy while the rest is on its way, and little is left for [`Self::complete`].
+    fn flush(&self, written: u64) -> Result<()> {
+        let unflushed = self.unflushed.fetch_add(written, Ordering::Relaxed) + written;
+        if unflushed < FLUSHED || !self.is_flushed() || self.cancel.is_cancelled() {
+            return Ok(());
+        }
+        if let Ok(_turn) = self.flushing.try_lock() {
+            self.unflushed.store(0, Ordering::Relaxed);
+            self.temp.file().sync_data().at("flush", &self.target)?;
+        }
+        Ok(())
+    }
+
+    /// Whether it has to be on the disk before it takes its place: see [`Self::complete`].
+    fn is_flushed(&self) -> bool {
+        self.lasting || self.layout.ranges.len() > 1
     }
 
     /// Whether a part has its hash; `None` if it is not hashed to its end.
@@ -137,7 +165,7 @@ impl Assembly {
         if self.lasting {
             self.temp.file().set_len(self.layout.size).at("write", &self.target)?;
         }
-        if self.lasting || self.layout.ranges.len() > 1 {
+        if self.is_flushed() {
             self.temp.file().sync_data().at("flush", &self.target)?;
         }
         Ok(())
