@@ -64,6 +64,9 @@ export function task(jobName, number, files, more = {}) {
   return { event: 'task', job: jobName, session: 'one', task: number, files: written, ...more }
 }
 
+/** The session actions of a session begin with its inputs and its environment. */
+export const firstTaskIndex = 2
+
 /** A session named "one". */
 export function session(jobName, name = 'one') {
   return { event: 'session', job: jobName, name }
@@ -91,12 +94,20 @@ export async function operations(farm) {
   return counts
 }
 
-/** A pass as a process of its own, which says when it begins to ask; its argument is what `plainOptions` gives. */
+/**
+ * A pass as a process of its own, which says when it begins to ask, and copies each checkpoint once it is written; its
+ * argument is what `plainOptions` gives.
+ */
 export const passProgram = `
+  import { copyFileSync } from 'node:fs'
   import { DeadlineClient } from '@aws-sdk/client-deadline'
   import { syncOutputs } from 'rusty-attachments'
-  const { client, ...options } = JSON.parse(process.argv[1])
-  const onEvent = ({ type }) => type === 'pass-started' && console.log(type)
+  const { client, checkpointCopies, ...options } = JSON.parse(process.argv[1])
+  let copies = 0
+  const onEvent = ({ type, checkpointPath }) => {
+    if (type === 'pass-started') console.log(type)
+    if (type === 'checkpoint' && checkpointCopies) copyFileSync(checkpointPath, checkpointCopies + '/' + copies++)
+  }
   await syncOutputs({ ...options, deadline: new DeadlineClient(client), onEvent })`
 
 /** The options as text. */
