@@ -18,6 +18,7 @@ import { join, sep } from 'node:path'
 
 import { build, root } from '../scripts/build.mjs'
 import { buildFarm, startReleaseFarm } from '../scripts/farm.mjs'
+import { environment } from '../tests/interop/environment.mjs'
 import { json, mebibytes, median, python, spread, table } from './measure.mjs'
 
 /** Comes before the first byte of each answer, in milliseconds. */
@@ -166,7 +167,7 @@ class Bench {
   }
 
   theirs(checkpointDirectory) {
-    const { farmId, queueId, endpoint, region, credentials } = this.farm
+    const { farmId, queueId } = this.farm
     const began = performance.now()
     const { status, stdout, stderr } = spawnSync(
       join(root, 'target/interop/bin/deadline'),
@@ -181,19 +182,7 @@ class Bench {
         timeout,
         encoding: 'utf8',
         maxBuffer: 1 << 28,
-        env: {
-          PATH: process.env.PATH,
-          HOME: this.folder,
-          AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-          AWS_DEFAULT_REGION: region,
-          AWS_ENDPOINT_URL_DEADLINE: endpoint,
-          AWS_ENDPOINT_URL_S3: endpoint,
-          AWS_ENDPOINT_URL_STS: endpoint,
-          AWS_DISABLE_HOST_PREFIX_INJECTION: 'true',
-          AWS_EC2_METADATA_DISABLED: 'true',
-          DEADLINE_CLOUD_TELEMETRY_OPT_OUT: 'true',
-        },
+        env: environment(this.farm, this.folder),
       },
     )
     if (status !== 0)

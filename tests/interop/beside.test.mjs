@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -43,7 +44,7 @@ const projects = join(folder, 'projects')
 const settled = () => sleep(1100)
 
 const tools = {
-  ours: ({ farm, directory, storageProfileId, signal }) =>
+  ours: ({ farm, directory, storageProfileId, signal, onEvent }) =>
     syncOutputs({
       farmId: farm.farmId,
       queueId: farm.queueId,
@@ -57,13 +58,14 @@ const tools = {
       }),
       s3: { endpoint: farm.endpoint },
       signal,
+      onEvent,
     }),
 
   theirs: runSyncCli,
 }
 
 /** A farm and the folders of both tools, with a checkpoint each from an hour ago. */
-async function startBoth(t, { ignoreProfiles = false } = {}) {
+async function startBoth(t, { ignoreProfiles = false, allowance = 1 } = {}) {
   const farm = await startFarm()
   t.after(() => farm.stop())
   const profile = (name, osFamily, locations) => ({ event: 'storageProfile', name, osFamily, locations })
@@ -87,7 +89,7 @@ async function startBoth(t, { ignoreProfiles = false } = {}) {
     mkdirSync(join(base, tool, 'tree'), { recursive: true })
   }
   startCheckpoint(places.ours)
-  patchCheckpoint(places.ours, { eventualConsistencyMaxSeconds: 1 })
+  patchCheckpoint(places.ours, { eventualConsistencyMaxSeconds: allowance })
   // One start for both.
   cpSync(checkpointFolder(places.ours.directory), checkpointFolder(places.theirs.directory), {
     recursive: true,
@@ -169,6 +171,10 @@ function swapFiles({ ours, theirs }) {
   }
 }
 
+/** How many requests there were for contents. */
+const filesFetched = async (farm) =>
+  (await farm.requests()).filter(({ key }) => key?.includes('/Data/')).length
+
 const sha256 = (text) => createHash('sha256').update(text).digest('hex')
 const session = (job, name = 'one') => ({ event: 'session', job, name })
 const sessionEnded = (job, name = 'one') => ({ event: 'sessionEnded', job, name })
@@ -194,7 +200,7 @@ const frames = (name, tasks, more) => ({
   ...more,
 })
 
-/** Each is a list of steps, each of which is a list of events. */
+/** Each is a list of steps, each of which is a list of events; one that `fails` leaves something to be tried again. */
 const histories = {
   'jobs that progress, end and are requeued': [
     [frames('cat', 3), session('cat'), task('cat', 0, { 'frames/1.png': 'one' })],
@@ -256,6 +262,18 @@ const histories = {
     ],
     [],
   ],
+  'a file that is lost, and found again': [
+    [frames('cat', 3), session('cat'), task('cat', 0, { 'a.png': 'a' })],
+    {
+      events: [
+        task('cat', 1, { 'b.png': 'b', 'c.png': 'c' }),
+        { event: 'damage', job: 'cat', path: 'c.png', how: 'missing' },
+      ],
+      fails: true,
+    },
+    [{ event: 'damage', job: 'cat', path: 'c.png', how: 'none' }],
+    [task('cat', 2, { 'd.png': 'd' }), sessionEnded('cat')],
+  ],
   'chunks, and manifests that no action names': [
     [
       { event: 'settings', manifests: false, microseconds: true },
@@ -271,20 +289,25 @@ const histories = {
   ],
 }
 
-/** Lets both tools pass over every step, and compares what they leave. */
+/** Lets both tools pass over every step, and compares what they leave where neither has failed. */
 async function walk({ farm, places }, steps, swapped) {
-  for (const [number, { events }] of steps.entries()) {
+  for (const [number, { events, fails = false }] of steps.entries()) {
     await farm.happen(...events)
     await settled()
     const order = number % 2 === 0 ? ['ours', 'theirs'] : ['theirs', 'ours']
     for (const tool of order) {
       const began = Date.now()
       const { code = 0, failureCount = 0, output } = await turn(tool, places[tool])
-      assert.deepEqual([code, failureCount], [0, 0], output)
+      assert.deepEqual([code, failureCount > 0], [0, fails && tool === 'ours'], output)
       assertCompleted(places[tool], began, Date.now())
     }
-    assert.deepEqual(treeOf(places.ours), treeOf(places.theirs), `the trees after step ${number}`)
-    assert.deepEqual(essence(places.ours), essence(places.theirs), `the checkpoints after step ${number}`)
+    const failedJobs = Object.values(places).map((place) => readCheckpoint(place).failedJobs)
+    assert.deepEqual(failedJobs[0], failedJobs[1])
+    assert.equal(Object.keys(failedJobs[0]).length > 0, fails)
+    if (!fails) {
+      assert.deepEqual(treeOf(places.ours), treeOf(places.theirs), `the trees after step ${number}`)
+      assert.deepEqual(essence(places.ours), essence(places.theirs), `the checkpoints after step ${number}`)
+    }
     if (swapped) swapFiles(places)
   }
 }
@@ -295,11 +318,8 @@ describe('the real CLI and we agree after every step, each continuing from the o
     for (const [name, steps] of Object.entries(histories)) {
       test(name + hands, async (t) => {
         const both = await startBoth(t)
-        await walk(
-          both,
-          steps.map((events) => ({ events })),
-          swapped,
-        )
+        const usual = steps.map((step) => (Array.isArray(step) ? { events: step } : step))
+        await walk(both, usual, swapped)
       })
     }
 
@@ -307,6 +327,31 @@ describe('the real CLI and we agree after every step, each continuing from the o
       await walk(await startBoth(t), everyday(projects), swapped)
     })
   }
+
+  test('jobs that ended longer ago than views are late by, and within those two minutes', async (t) => {
+    const both = await startBoth(t, { allowance: 120 })
+    const ended = (name, secondsAgo) => [
+      frames(name, 1, { secondsAgo: secondsAgo + 60 }),
+      { ...session(name), secondsAgo: secondsAgo + 50 },
+      task(name, 0, { [`${name}.png`]: name }, { secondsAgo: secondsAgo + 10 }),
+      { ...sessionEnded(name), secondsAgo },
+    ]
+    const runs = [frames('now', 2), session('now'), task('now', 0, { '1.png': 'one' })]
+    await walk(
+      both,
+      [
+        { events: [...ended('early', 300), ...ended('late', 10), ...runs] },
+        { events: [] },
+        { events: [task('now', 1, { '2.png': 'two' }), sessionEnded('now')] },
+      ],
+      true,
+    )
+    const { jobs } = await both.farm.names()
+    const { jobs: kept } = essence(both.places.ours)
+    const kinds = ['early', 'late', 'now'].map((name) => kept[jobs[name].jobId].kind)
+    assert.deepEqual(kinds, ['stub', 'job', 'job'])
+    assert.equal(readCheckpoint(both.places.ours).eventualConsistencyMaxSeconds, 120)
+  })
 
   test('storage profiles ignored', async (t) => {
     const { farm, places } = await startBoth(t, { ignoreProfiles: true })
@@ -344,12 +389,16 @@ describe('where we differ on purpose', () => {
     assert.deepEqual(readCheckpoint(places.ours).jobs, {})
 
     await farm.happen({ event: 'damage', job: 'cat', path: 'b.png', how: 'none' })
-    await farm.forgetRequests()
-    await turn('ours', places.ours)
-    const fetched = (await farm.requests()).filter(({ key }) => key?.includes('/Data/'))
-    assert.equal(fetched.length, 1)
-    assert.deepEqual(Object.keys(treeOf(places.ours)), ['cat/a.png', 'cat/b.png'])
-    assert.deepEqual(readCheckpoint(places.ours).failedJobs, {})
+    for (const [tool, fetches] of [
+      ['ours', 1],
+      ['theirs', 2],
+    ]) {
+      await farm.forgetRequests()
+      await turn(tool, places[tool])
+      assert.equal(await filesFetched(farm), fetches, tool)
+      assert.deepEqual(Object.keys(treeOf(places[tool])), ['cat/a.png', 'cat/b.png'])
+      assert.deepEqual(readCheckpoint(places[tool]).failedJobs, {})
+    }
   })
 
   test('a job that the reference gave up on is still ours to fetch, and what we gave it it takes', async (t) => {
@@ -360,6 +409,8 @@ describe('where we differ on purpose', () => {
     for (let run = 0; run < 5; run++) await turn('theirs', places.theirs)
     assert.deepEqual(Object.values(readCheckpoint(places.theirs).failedJobs), [5])
     await farm.happen({ event: 'damage', job: 'cat', path: 'a.png', how: 'none' })
+    await turn('theirs', places.theirs)
+    assert.deepEqual(treeOf(places.theirs), {}, 'the reference tries it no more')
     swapFiles(places)
     await turn('ours', places.ours)
     assert.deepEqual(Object.keys(treeOf(places.ours)), ['cat/a.png'])
@@ -413,7 +464,7 @@ describe('where we differ on purpose', () => {
       await farm.setRules()
       await farm.forgetRequests()
       await turn(tool, places[tool])
-      const fetched = (await farm.requests()).filter(({ key }) => key?.includes('/Data/')).length
+      const fetched = await filesFetched(farm)
       if (tool === 'ours') assert.ok(fetched <= tasks - whole, `${fetched} fetched, ${whole} were here`)
       else assert.equal(fetched, tasks)
     }
@@ -434,6 +485,22 @@ describe('where we differ on purpose', () => {
     }
   })
 
+  test("whose bucket it must be: the reference asks STS, we go by the queue's role", async (t) => {
+    const { farm, places } = await startBoth(t)
+    await farm.happen(frames('cat', 1), session('cat'), task('cat', 0, { 'a.png': 'a' }))
+    await settled()
+    for (const tool of Object.keys(tools)) {
+      await farm.forgetRequests()
+      await turn(tool, places[tool])
+      const requests = await farm.requests()
+      const asksSts = requests.some(({ operation }) => operation === 'GetCallerIdentity')
+      assert.equal(asksSts, tool === 'theirs')
+      const contents = requests.filter(({ key }) => key?.includes('/Data/'))
+      assert.ok(contents.length > 0)
+      for (const { expectedBucketOwner } of contents) assert.equal(expectedBucketOwner, '123456789012', tool)
+    }
+  })
+
   test('fields that nobody knows yet: the reference drops them, we keep them', async (t) => {
     const { farm, places } = await startBoth(t)
     await farm.happen(frames('cat', 2), session('cat'), task('cat', 0, { 'a.png': 'a' }))
@@ -444,5 +511,51 @@ describe('where we differ on purpose', () => {
     }
     assert.deepEqual(readCheckpoint(places.ours).futureField, { a: 1 })
     assert.equal(readCheckpoint(places.theirs).futureField, undefined)
+  })
+})
+
+describe('one of the two at a time', () => {
+  /** A queue that takes its time to answer, and both tools' way to the same checkpoint. */
+  async function startSlow(t) {
+    const { farm, places } = await startBoth(t)
+    const slow = { requests: { operation: 'SearchJobs' }, effect: { delay: { milliseconds: 60_000 } } }
+    await farm.setRules(slow)
+    const stop = new AbortController()
+    return { farm, place: { ...places.ours, signal: stop.signal }, stop }
+  }
+
+  test('the real CLI refuses to run while we do, and names our process', async (t) => {
+    const { farm, place, stop } = await startSlow(t)
+    let ours
+    await new Promise((resolve) => {
+      ours = tools.ours({ ...place, onEvent: ({ type }) => type === 'pass-started' && resolve() })
+    })
+    const { code, output } = await tools.theirs({ ...place, signal: undefined })
+    assert.notEqual(code, 0)
+    assert.match(output, new RegExp(`process with pid ${process.pid} already holds the lock`))
+    stop.abort()
+    await assert.rejects(ours, { code: 'CANCELLED' })
+    await farm.setRules()
+    const after = await tools.theirs({ ...place, signal: undefined })
+    assert.equal(after.code, 0, after.output)
+  })
+
+  test('we say which process it is while the real CLI runs, and take over once it was killed', async (t) => {
+    const { farm, place, stop } = await startSlow(t)
+    const theirs = tools.theirs(place)
+    const lock = `${syncFiles(place).checkpoint}.pid`
+    while (!existsSync(lock)) await sleep(20)
+    const pid = Number(readFileSync(lock, 'utf8'))
+    await assert.rejects(tools.ours({ ...place, signal: undefined }), (error) => {
+      assert.match(error.message, new RegExp(`^process ${pid} is syncing`))
+      return error.code === 'CHECKPOINT' && error.details.pid === pid
+    })
+    assert.equal(readFileSync(lock, 'utf8'), String(pid), 'its lock is left alone')
+    stop.abort()
+    await theirs
+    assert.ok(existsSync(lock), 'it had no time to give the lock back')
+    await farm.setRules()
+    await tools.ours({ ...place, signal: undefined })
+    assert.ok(!existsSync(lock))
   })
 })

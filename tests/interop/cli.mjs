@@ -7,30 +7,19 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
+import { environment } from './environment.mjs'
+
 export const programs = process.env.INTEROP_PROGRAMS
 assert.ok(programs, 'run this through `npm run test:interop`, which makes the Python environment')
 
 /** Runs `deadline` with its own `home`; `signal` kills it. Comes back with its exit code and what it printed. */
-export async function runDeadline({ endpoint, credentials, region }, { home, signal }, ...parameters) {
+export async function runDeadline(farm, { home, signal }, ...parameters) {
   mkdirSync(home, { recursive: true })
   const child = spawn(join(programs, 'deadline'), parameters, {
     // It compares targets with its working directory.
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      PATH: process.env.PATH,
-      HOME: home,
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-      AWS_DEFAULT_REGION: region,
-      AWS_ENDPOINT_URL_DEADLINE: endpoint,
-      AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_ENDPOINT_URL_STS: endpoint,
-      AWS_DISABLE_HOST_PREFIX_INJECTION: 'true',
-      AWS_EC2_METADATA_DISABLED: 'true',
-      DEADLINE_CLOUD_TELEMETRY_OPT_OUT: 'true',
-      PYTHONDONTWRITEBYTECODE: '1',
-    },
+    env: environment(farm, home),
   })
   signal?.addEventListener('abort', () => child.kill('SIGKILL'))
   const [stdout, stderr, [code]] = await Promise.all([
