@@ -95,8 +95,8 @@ export async function operations(farm) {
 }
 
 /**
- * A pass as a process of its own, which says when it begins to ask, and copies each checkpoint once it is written; its
- * argument is what `plainOptions` gives.
+ * A pass as a process of its own, which says what happens, a line for each event, and copies each checkpoint once it is
+ * written; its argument is what `plainOptions` gives.
  */
 export const passProgram = `
   import { copyFileSync } from 'node:fs'
@@ -105,7 +105,7 @@ export const passProgram = `
   const { client, checkpointCopies, ...options } = JSON.parse(process.argv[1])
   let copies = 0
   const onEvent = ({ type, checkpointPath }) => {
-    if (type === 'pass-started') console.log(type)
+    console.log(type)
     if (type === 'checkpoint' && checkpointCopies) copyFileSync(checkpointPath, checkpointCopies + '/' + copies++)
   }
   await syncOutputs({ ...options, deadline: new DeadlineClient(client), onEvent })`
