@@ -84,7 +84,7 @@ const discovery = options({ scope: outputManifestScope, selectLatestPerTask: boo
 /** The downloading half of the package over the addon. */
 export function createDownloads(
   backend: Backend<NativeBindings>,
-): Omit<Downloads, 'syncOutputs' | 'watchOutputs'> {
+): Omit<Downloads, 'queueS3Settings' | 'syncOutputs' | 'watchOutputs'> {
   const { pack, unpack } = backend
 
   const orchestrate = createOrchestrate(backend)

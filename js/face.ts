@@ -22,7 +22,12 @@ import type * as Types from './types.js'
 /** What reads or writes: the native face has it, the WebAssembly face refuses it. */
 export type Downloads = Pick<
   typeof Types,
-  'DownloadOrchestrator' | 'downloadJobOutputs' | 'downloadMultipleJobs' | 'syncOutputs' | 'watchOutputs'
+  | 'DownloadOrchestrator'
+  | 'downloadJobOutputs'
+  | 'downloadMultipleJobs'
+  | 'queueS3Settings'
+  | 'syncOutputs'
+  | 'watchOutputs'
 >
 
 /** Everything pure but incremental sync, whose WebAssembly is a file of its own. */

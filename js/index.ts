@@ -60,6 +60,7 @@ export const {
   outputManifestPrefix,
   parseOutputManifestKey,
   planDownload,
+  queueS3Settings,
   resolveManifestPaths,
   rootPathHash,
   syncOutputs,

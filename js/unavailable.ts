@@ -23,6 +23,7 @@ export function unavailable(why: string, cause?: unknown): Downloads {
     },
     downloadJobOutputs: refuse,
     downloadMultipleJobs: refuse,
+    queueS3Settings: refuse,
     syncOutputs: refuse,
     watchOutputs: () => ({ [Symbol.asyncIterator]: () => ({ next: refuse }) }),
   }

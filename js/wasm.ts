@@ -32,6 +32,7 @@ export const {
   outputManifestPrefix,
   parseOutputManifestKey,
   planDownload,
+  queueS3Settings,
   resolveManifestPaths,
   rootPathHash,
   syncOutputs,

@@ -1,6 +1,6 @@
 /** What the commands ask Deadline Cloud about one queue. */
 
-import { queueBucket } from '../sync/queue-bucket.js'
+import { queueS3Settings } from '../index.js'
 import { DeadlineService } from '../sync/service.js'
 import type { PathFormat, S3Settings, StorageProfile } from '../types.js'
 import type { QueueSettings } from './settings.js'
@@ -58,7 +58,8 @@ export class Queue {
 
   /** The bucket, read with the queue's role. */
   bucket(): Promise<S3Settings> {
-    return queueBucket(this.#service, this, {}, this.#signal)
+    const { farmId, queueId } = this
+    return queueS3Settings({ farmId, queueId, deadline: this.#service.client, signal: this.#signal })
   }
 
   async #ask<T>(operation: string, input: object): Promise<T> {

@@ -34,7 +34,7 @@ export class Following {
 /** What was thrown, or, where the signal has aborted, that it was. */
 export function orCancelled(thrown: unknown, signal: AbortSignal): unknown {
   if (!signal.aborted || (thrown instanceof AttachmentsError && thrown.code === 'CANCELLED')) return thrown
-  return new AttachmentsError('CANCELLED', 'the sync was cancelled', {}, { cause: signal.reason })
+  return new AttachmentsError('CANCELLED', 'it was cancelled', {}, { cause: signal.reason })
 }
 
 /** Waits for what cannot be cancelled, but no longer than the signal allows. */

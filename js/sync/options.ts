@@ -39,9 +39,19 @@ const client: Check<Types.DeadlineClient> = (value, name) => {
   throw invalid(`${name} must be a DeadlineClient of @aws-sdk/client-deadline`, name)
 }
 
-const fields = {
+/** Which queue, and who asks Deadline Cloud. */
+const queueFields = {
   farmId: id,
   queueId: id,
+  region: optional(string),
+  profile: optional(string),
+  credentials: optional(credentialsOrProvider),
+  deadline: optional(client),
+  signal: optional(abortSignal),
+}
+
+const fields = {
+  ...queueFields,
   localStorageProfileId: optional(id),
   ignoreStorageProfiles: optional(boolean),
   checkpointDirectory: optional(string),
@@ -52,13 +62,8 @@ const fields = {
   include: optional(list(string)),
   matchPathsBy: optional(matchPathsBy),
   concurrency: optional(concurrency),
-  region: optional(string),
-  profile: optional(string),
-  credentials: optional(credentialsOrProvider),
-  deadline: optional(client),
   s3: optional(options({ bucket: optional(string), rootPrefix: optional(string), ...s3Fields })),
   onProgress: optional(callback<[Types.TransferProgress]>),
-  signal: optional(abortSignal),
 }
 
 const onePass = options({
@@ -68,6 +73,13 @@ const onePass = options({
 })
 
 const manyPasses = options({ ...fields, intervalSeconds: optional(interval) })
+
+const queueOptions = options(queueFields)
+
+/** The options of `queueS3Settings`, clean. */
+export function queueSettings(given: Types.QueueS3SettingsOptions) {
+  return queueOptions(given, '')
+}
 
 /** What a sync goes by. */
 export type SyncSettings = ReturnType<typeof onePass>

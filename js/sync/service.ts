@@ -80,6 +80,11 @@ export class DeadlineService {
     return new DeadlineService(sdk, client as Client)
   }
 
+  /** The SDK's client that asks. */
+  get client(): DeadlineClient {
+    return this.#client as unknown as DeadlineClient
+  }
+
   /** The farm's region. */
   region(): Promise<string> {
     return this.#client.config.region()
@@ -156,7 +161,7 @@ function understood(
   const { httpStatusCode: status, requestId } = thrown.$metadata ?? {}
   const said = thrown.message.replace(/\.?\s*$/, '')
   const [code, message] = signal.aborted
-    ? (['CANCELLED', 'the sync was cancelled'] as const)
+    ? (['CANCELLED', 'it was cancelled'] as const)
     : meaning(thrown, status, operation, said)
   const details: Record<string, unknown> = { operation, error: thrown.name, ...input }
   if (status !== undefined) details['status'] = status

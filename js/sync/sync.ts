@@ -1,13 +1,14 @@
-/** `syncOutputs` and `watchOutputs`. Node only. */
+/** `syncOutputs`, `watchOutputs` and `queueS3Settings`. Node only. */
 
 import type { Backend } from '../backend.js'
 import type { Downloads } from '../face.js'
 import type { NativeBindings } from '../orchestrate.js'
 import type { SyncEvent, SyncPass as SyncPassClass } from '../types.js'
 import { Following, orCancelled } from './cancelling.js'
-import { type SyncSettings, syncSettings, watchSettings } from './options.js'
+import { queueSettings, type SyncSettings, syncSettings, watchSettings } from './options.js'
 import { PassRunner } from './pass.js'
 import { Queue } from './queue.js'
+import { queueBucket } from './queue-bucket.js'
 import { DeadlineService } from './service.js'
 import { watch } from './watch.js'
 
@@ -15,13 +16,18 @@ import { watch } from './watch.js'
 export function createSync(
   backend: Backend<NativeBindings>,
   SyncPass: typeof SyncPassClass,
-): Pick<Downloads, 'syncOutputs' | 'watchOutputs'> {
+): Pick<Downloads, 'queueS3Settings' | 'syncOutputs' | 'watchOutputs'> {
   async function connect(settings: SyncSettings, signal: AbortSignal) {
     const queue = new Queue(backend, settings, await DeadlineService.connect(settings), signal)
     return { queue, passes: new PassRunner(backend, SyncPass, queue, settings) }
   }
 
   return {
+    async queueS3Settings(given) {
+      const { signal = new AbortController().signal, ...settings } = queueSettings(given)
+      return queueBucket(await DeadlineService.connect(settings), settings, {}, signal)
+    },
+
     async syncOutputs(given) {
       const { onEvent, ...settings } = syncSettings(given)
       const following = new Following(settings.signal)

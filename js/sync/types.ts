@@ -67,6 +67,12 @@ export type SyncOptions = {
   signal?: AbortSignal | undefined
 }
 
+/** Which queue {@link queueS3Settings} is about, and who asks. */
+export type QueueS3SettingsOptions = Pick<
+  SyncOptions,
+  'farmId' | 'queueId' | 'region' | 'profile' | 'credentials' | 'deadline' | 'signal'
+>
+
 /** {@link SyncOptions} for watching. */
 export type WatchOptions = Omit<SyncOptions, 'onEvent' | 'dryRun'> & {
   /** From the start of one pass to the start of the next; default 60. A pass that takes longer delays the next. */
@@ -183,6 +189,16 @@ export declare function syncOutputs(options: SyncOptions): Promise<SyncResult>
  * @throws as {@link syncOutputs}, when the first event is asked for or later
  */
 export declare function watchOutputs(options: WatchOptions): AsyncIterable<SyncEvent>
+
+/**
+ * What downloads of a queue's outputs want as `s3`: its bucket, read with the queue's role, whose credentials are
+ * asked for when they are needed and again before they expire. Node only; asks Deadline Cloud with
+ * `@aws-sdk/client-deadline`, which has to be installed.
+ *
+ * @throws `NOT_FOUND` where there is no such queue or it has no bucket for job attachments, `INVALID_ARGUMENT`,
+ * `CREDENTIALS`, `ACCESS_DENIED`, `THROTTLED`, `NETWORK`, `TIMEOUT`, `CANCELLED`
+ */
+export declare function queueS3Settings(options: QueueS3SettingsOptions): Promise<S3Settings>
 
 /** What a {@link SyncPass} starts from. */
 export type SyncPassOptions = {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -12,6 +12,88 @@ import { startFarm } from '../../scripts/farm.mjs'
 import { environment } from '../js/command-line.mjs'
 import { runDeadline } from './cli.mjs'
 import { tree } from './tree.mjs'
+
+const program = join(root, 'dist/cli/main.js')
+
+/** The options that a help lists, with their short forms: what stands first on a line, up to its description. */
+function optionsOf(help) {
+  const lines = help.split('\n').flatMap((line) => /^ {2,6}(-.*?)(?: {2}|$)/.exec(line)?.[1] ?? [])
+  return new Set(lines.flatMap((line) => line.match(/(?<![\w-])--?[a-z][\w-]*/g)))
+}
+
+for (const [theirs, ours] of [
+  [['job', 'download-output'], 'download'],
+  [['queue', 'sync-output'], 'sync'],
+]) {
+  test(`\`${ours}\` has every option of \`deadline ${theirs.join(' ')}\`, with the same choices`, async (t) => {
+    const home = mkdtempSync(join(tmpdir(), 'rusty-attachments-cli-'))
+    t.after(() => rmSync(home, { recursive: true, force: true }))
+    const nowhere = { endpoint: 'http://127.0.0.1:1', region: 'us-west-2', credentials: {} }
+    const { output } = await runDeadline(nowhere, { home }, ...theirs, '--help')
+    const own = execFileSync(process.execPath, [program, ours, '--help'], { encoding: 'utf8' })
+    const wanted = optionsOf(output)
+    assert.ok(wanted.size > 10 && wanted.has('--conflict-resolution'), output)
+    const listed = optionsOf(own)
+    assert.deepEqual(
+      [...wanted].filter((option) => !listed.has(option)),
+      [],
+    )
+    for (const [, option, choices] of output.matchAll(/(--[\w-]+) \[([\w|]+)\]/g)) {
+      const description = own.slice(own.indexOf(option)).split(/\n +-/)[0]
+      for (const choice of choices.split('|'))
+        assert.match(description, new RegExp(`\\b${choice}\\b`), option)
+    }
+  })
+}
+
+test('what `deadline config set` writes, ours reads', async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'rusty-attachments-cli-'))
+  t.after(() => rmSync(home, { recursive: true, force: true }))
+  const nowhere = { endpoint: 'http://127.0.0.1:1', region: 'us-west-2', credentials: {} }
+  // In this order, for each is kept with those before it.
+  const settings = {
+    'defaults.aws_profile_name': 'stüdio 100%',
+    'defaults.farm_id': 'farm-1',
+    'defaults.farm_region': 'eu-central-1',
+    'defaults.queue_id': 'queue-1',
+    'defaults.job_id': 'job-1',
+    'settings.storage_profile_id': 'sp-1',
+    'settings.conflict_resolution': 'CREATE_COPY',
+    'settings.auto_accept': 'True',
+    'settings.https_proxy': 'http://ada:a%40b@proxy.example.com:8080',
+    'settings.ca_bundle': '~/studio.pem',
+  }
+  for (const [name, value] of Object.entries(settings)) {
+    const { code, output } = await runDeadline(
+      nowhere,
+      { home },
+      'config',
+      'set',
+      name,
+      value.replaceAll('%', '%%'),
+    )
+    assert.equal(code, 0, output)
+  }
+  process.env.DEADLINE_CONFIG_FILE_PATH = join(home, '.deadline/config')
+  t.after(() => delete process.env.DEADLINE_CONFIG_FILE_PATH)
+  const { Configuration } = await import('../../dist/cli/configuration.js')
+  const read = Configuration.read()
+  assert.deepEqual(
+    {
+      'defaults.aws_profile_name': read.profile(),
+      'defaults.farm_id': read.farmId(),
+      'defaults.farm_region': read.region('farm-1'),
+      'defaults.queue_id': read.queueId('farm-1'),
+      'defaults.job_id': read.jobId('farm-1', 'queue-1'),
+      'settings.storage_profile_id': read.storageProfileId('farm-1'),
+      'settings.conflict_resolution': read.conflictResolution(),
+      'settings.auto_accept': String(read.autoAccept()),
+      'settings.https_proxy': read.httpsProxy(),
+      'settings.ca_bundle': read.caBundle(),
+    },
+    { ...settings, 'settings.auto_accept': 'true', 'settings.ca_bundle': join(homedir(), 'studio.pem') },
+  )
+})
 
 test('what the deadline CLI is set up for, ours downloads to an equal tree', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'rusty-attachments-cli-'))
@@ -63,7 +145,7 @@ test('what the deadline CLI is set up for, ours downloads to an equal tree', asy
 
   mkdirSync(projects)
   const ours = () =>
-    execFileSync(process.execPath, [join(root, 'dist/cli/main.js'), 'download'], {
+    execFileSync(process.execPath, [program, 'download'], {
       env: environment(home, farm),
       cwd: '/',
       encoding: 'utf8',

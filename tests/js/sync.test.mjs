@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 
-import { syncOutputs } from 'rusty-attachments'
+import { downloadJobOutputs, queueS3Settings, syncOutputs } from 'rusty-attachments'
 
 import { clientOf, job, operations, session, startQueue, task, tree } from './queue.mjs'
 import { coded } from './support.mjs'
@@ -424,4 +424,34 @@ test('the files of a pass are the checkpoint, the failed jobs and the sidecar, a
     `${prefix}_failed_jobs.json`,
     `${prefix}_rusty_attachments.json`,
   ])
+})
+
+test("a queue's S3 settings are its bucket, read with its role", async (t) => {
+  const { farm, projects, options } = await startQueue(t)
+  const names = await farm.happen(
+    { event: 'settings', bucketNeedsRole: true },
+    job('cat'),
+    session('cat'),
+    task('cat', 0, { '1.png': 'one' }),
+  )
+  const { farmId, queueId, deadline } = options
+  const s3 = await queueS3Settings({ farmId, queueId, deadline })
+  assert.deepEqual(
+    [s3.bucket, s3.rootPrefix, s3.region, typeof s3.credentials],
+    [farm.bucket, farm.rootPrefix, farm.region, 'function'],
+  )
+  await downloadJobOutputs({
+    s3: { ...s3, endpoint: farm.endpoint },
+    farmId,
+    queueId,
+    jobId: names.jobs.cat.jobId,
+    rootOverrides: { 'P:\\Projects\\cat': projects },
+  })
+  assert.deepEqual(tree(projects), { '1.png': 'one' })
+
+  const unknown = `queue-${'9'.repeat(32)}`
+  await assert.rejects(queueS3Settings({ farmId, queueId: unknown, deadline }), coded('NOT_FOUND', /queue/))
+  await assert.rejects(queueS3Settings({ farmId }), coded('INVALID_ARGUMENT', /queueId/))
+  const signal = AbortSignal.abort()
+  await assert.rejects(queueS3Settings({ farmId, queueId, deadline, signal }), coded('CANCELLED'))
 })
