@@ -50,6 +50,37 @@ describe('for a person', () => {
     assert.match(second.screen, /Nothing to fetch: 3 files \(11 B\) here already/)
   })
 
+  test('profile and region come from there too, from whichever file DEADLINE_CONFIG_FILE_PATH names', async (t) => {
+    const { farm, home, projects, storageProfiles, jobId, env } = await lighthouse(t)
+    const { AWS_REGION: region, AWS_ACCESS_KEY_ID: id, AWS_SECRET_ACCESS_KEY: secret, ...rest } = env
+    const file = join(home, 'elsewhere/config')
+    const at = { env: { ...rest, DEADLINE_CONFIG_FILE_PATH: '~/elsewhere/config' }, cwd: home }
+    const set = (more) =>
+      configure(home, farm, {
+        profile: 'studio',
+        storageProfileId: storageProfiles.here,
+        jobId,
+        file,
+        ...more,
+      })
+    await mkdir(join(home, '.aws'))
+    await writeFile(
+      join(home, '.aws/credentials'),
+      `[studio]\naws_access_key_id = ${id}\naws_secret_access_key = ${secret}\n`,
+    )
+    await set({})
+    assert.match((await run(['download'], at)).stderr, /^error: no region is set; give --region/)
+    await set({ region })
+    const { code, stderr } = await run(['download'], at)
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(tree(projects), wholeTree)
+    await set({})
+    await writeFile(join(home, '.aws/config'), `[profile studio]\nregion = ${region}\n`)
+    assert.equal((await run(['sync', '--dry-run'], at)).code, 0, 'or as AWS tools find it')
+    const another = await run(['download', '--profile', 'another'], at)
+    assert.match(another.stderr, /no farm is given/, 'another profile has settings of its own')
+  })
+
   test('there is a bar with files, bytes, rate and time left, in a line of its own', async (t) => {
     const { farm, at } = await lighthouse(t)
     await farm.setRules({ requests: { keyContains: '/Data/' }, effect: { delay: { milliseconds: 600 } } })

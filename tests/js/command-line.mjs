@@ -36,23 +36,30 @@ export function environment(home, { endpoint, region, credentials }) {
 }
 
 /** Writes the configuration of the deadline CLI as it writes it itself. */
-export async function configure(home, { farmId, queueId }, { storageProfileId, jobId, settings = '' } = {}) {
+export async function configure(
+  home,
+  { farmId, queueId },
+  {
+    profile = '(default)',
+    region,
+    storageProfileId,
+    jobId,
+    settings = '',
+    file = join(home, '.deadline/config'),
+  } = {},
+) {
+  const own = `profile-${profile}`
+  const setting = (name, value) => (value ? `${name} = ${value}` : '')
   const sections = [
-    ['defaults', `aws_profile_name = (default)`],
+    ['defaults', setting('aws_profile_name', profile)],
     ['settings', settings],
-    ['profile-(default) defaults', `farm_id = ${farmId}`],
-    [`profile-(default) ${farmId} defaults`, `queue_id = ${queueId}`],
-    [
-      `profile-(default) ${farmId} settings`,
-      storageProfileId ? `storage_profile_id = ${storageProfileId}` : '',
-    ],
-    [`profile-(default) ${farmId} ${queueId} defaults`, jobId ? `job_id = ${jobId}` : ''],
+    [`${own} defaults`, setting('farm_id', farmId)],
+    [`${own} ${farmId} defaults`, `${setting('queue_id', queueId)}\n${setting('farm_region', region)}`],
+    [`${own} ${farmId} settings`, setting('storage_profile_id', storageProfileId)],
+    [`${own} ${farmId} ${queueId} defaults`, setting('job_id', jobId)],
   ]
-  await mkdir(join(home, '.deadline'), { recursive: true })
-  await writeFile(
-    join(home, '.deadline/config'),
-    sections.map(([section, lines]) => `[${section}]\n${lines}\n`).join('\n'),
-  )
+  await mkdir(dirname(file), { recursive: true })
+  await writeFile(file, sections.map(([section, lines]) => `[${section}]\n${lines}\n`).join('\n'))
 }
 
 /** Runs the program with its output piped. */
