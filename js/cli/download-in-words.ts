@@ -29,11 +29,12 @@ export class DownloadInWords {
     this.#terminal.status('Asking Deadline Cloud …')
   }
 
-  title({ jobs, localProfile, warnings }: Outputs): void {
+  title({ jobs, step, localProfile, warnings }: Outputs): void {
     const { paint } = this.#terminal
     this.#line.end()
     for (const { name, jobId } of jobs) {
-      this.#terminal.say(`${paint('bold', clean(name))}  ${paint('dim', jobId)}`)
+      const what = step === undefined ? name : `${name}, step ${step.name}`
+      this.#terminal.say(`${paint('bold', clean(what))}  ${paint('dim', jobId)}`)
     }
     if (localProfile) {
       this.#terminal.say(

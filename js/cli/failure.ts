@@ -62,10 +62,8 @@ function inOptions(
   { code, message, details }: AttachmentsError,
   { profile, storageProfileId: typedId }: Typed,
 ): string | undefined {
-  const { operation, farmId, queueId, jobId, stepId, taskId, storageProfileId } = details as Record<
-    string,
-    string
-  >
+  const { operation, farmId, queueId, jobId, stepId, taskId, sessionActionId, storageProfileId } =
+    details as Record<string, string>
   if (/Region is missing/.test(message)) {
     return 'no region is set; give --region, or set AWS_REGION or the region of your AWS profile'
   }
@@ -77,6 +75,8 @@ function inOptions(
   if (operation === undefined) return message.replace('farmId and queueId', '--farm-id and --queue-id')
   const nothing: Record<string, string> = {
     GetJob: `queue ${queueId} has no job ${jobId}; check --job-id, --queue-id and --farm-id`,
+    GetStep: `${jobId} has no step ${stepId}; check --step-id`,
+    GetSessionAction: `${jobId} has no session action ${sessionActionId}; check --session-action-id`,
     GetTask: `step ${stepId} of ${jobId} has no task ${taskId}; check --task-id and --step-id`,
     GetStorageProfileForQueue:
       `queue ${queueId} does not know the storage profile ${storageProfileId}` +

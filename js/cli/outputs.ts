@@ -19,7 +19,7 @@ import {
   rootsOf,
   sideOf,
 } from './places.js'
-import { type Job, Queue } from './queue.js'
+import { type Job, Queue, type Step } from './queue.js'
 import { type Format, missing, type QueueOptions, queueSettings, type QueueSettings } from './settings.js'
 
 /** What can be typed to say which outputs, and where to. */
@@ -54,6 +54,8 @@ export class Outputs {
   readonly jobs: Job[]
   readonly roots: Root[]
   readonly s3: S3Settings
+  /** The step whose outputs alone are wanted. */
+  readonly step: Step | undefined
   /** This machine's storage profile, where it is used. */
   readonly localProfile: StorageProfile | undefined
   /** What should be known about the storage profiles. */
@@ -80,6 +82,7 @@ export class Outputs {
     this.jobs = found.jobs
     this.roots = rootsOf(found.jobs)
     this.s3 = found.s3
+    this.step = found.step
     this.localProfile = found.localProfile
     this.warnings = found.warnings
   }
@@ -89,16 +92,23 @@ export class Outputs {
     const settings = queueSettings(options)
     const jobIds = jobsOf(options, settings)
     const queue = await Queue.connect(settings, signal)
-    const [jobs, s3, sessionActionIds] = await Promise.all([
+    const [jobs, s3, step, sessionActionIds] = await Promise.all([
       Promise.all(jobIds.map((jobId) => queue.job(jobId))),
       queue.bucket(),
+      options.stepId === undefined ? undefined : queue.step(jobIds[0]!, options.stepId),
       sessionActionsOf(queue, jobIds[0]!, options),
     ])
     const profiles = await profilesOf(queue, jobs, options, settings)
     const roots = rootsOf(jobs)
     const below = options.to === undefined ? [] : directoriesBelow(options.to, roots)
     const directories = new Map([...below, ...directoriesOf(options.root ?? [], roots)])
-    return new Outputs(options, settings, { jobs, s3, sessionActionIds, ...profiles }, directories, signal)
+    return new Outputs(
+      options,
+      settings,
+      { jobs, s3, step, sessionActionIds, ...profiles },
+      directories,
+      signal,
+    )
   }
 
   /** Puts the files of some roots below local directories. */
@@ -151,6 +161,7 @@ export class Outputs {
 type Found = {
   jobs: Job[]
   s3: S3Settings
+  step: Step | undefined
   sessionActionIds: string[]
   profiles: ReadonlyMap<string, StorageProfile>
   localProfile: StorageProfile | undefined
@@ -173,12 +184,13 @@ function jobsOf(
   return [configured ?? missing('job', '--job-id', 'defaults.job_id')]
 }
 
-/** Of a task, what its latest session action wrote. */
+/** The session actions that are named, or of a task its latest. Whoever mistypes one should not hear of nothing to do. */
 async function sessionActionsOf(
   queue: Queue,
   jobId: string,
   { stepId, taskId, sessionActionId = [] }: OutputOptions,
 ): Promise<string[]> {
+  await Promise.all(sessionActionId.map((id) => queue.sessionAction(jobId, id)))
   if (taskId === undefined || sessionActionId.length > 0) return sessionActionId
   const { latestSessionActionId } = await queue.task(jobId, stepId!, taskId)
   return latestSessionActionId === undefined ? [] : [latestSessionActionId]

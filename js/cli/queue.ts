@@ -13,6 +13,9 @@ export type Job = {
   attachments?: { manifests: { rootPath: string; rootPathFormat: PathFormat }[] }
 }
 
+/** A step, as far as it is used. */
+export type Step = { name: string }
+
 /** A task, as far as it is used. */
 export type Task = { latestSessionActionId?: string }
 
@@ -48,8 +51,16 @@ export class Queue {
     return this.#ask('GetJob', { jobId })
   }
 
+  step(jobId: string, stepId: string): Promise<Step> {
+    return this.#ask('GetStep', { jobId, stepId })
+  }
+
   task(jobId: string, stepId: string, taskId: string): Promise<Task> {
     return this.#ask('GetTask', { jobId, stepId, taskId })
+  }
+
+  sessionAction(jobId: string, sessionActionId: string): Promise<unknown> {
+    return this.#ask('GetSessionAction', { jobId, sessionActionId })
   }
 
   storageProfile(storageProfileId: string): Promise<StorageProfile> {

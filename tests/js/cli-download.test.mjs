@@ -210,7 +210,7 @@ describe('for a person', () => {
     assert.deepEqual([messageType, filesDone, filesTotal], ['stopped', 1, 3])
   })
 
-  test('a second Ctrl-C does not wait for what cannot be stopped', async (t) => {
+  test('a second Ctrl-C does not wait for what cannot be stopped', { timeout: 120_000 }, async (t) => {
     const { farm, home, at, jobId } = await lighthouse(t)
     await mkdir(join(home, '.aws'))
     // Another program is asked for credentials, does not answer, and is deaf to Ctrl-C. It ends with the terminal.
@@ -387,6 +387,8 @@ describe('for a script', () => {
     }
     const all = { ...files, 'beauty/0003.exr': 'final' }
     assert.deepEqual(await download('step', '--step-id', stepId), all)
+    const inWords = await run(['download', '--to', 'step', '--step-id', stepId, '--output', 'verbose'], at)
+    assert.match(inWords.stdout, /^Lighthouse, step render {2}job-/)
     const ofTask = ['--step-id', stepId, '--task-id', final.taskId]
     await farm.forgetRequests()
     assert.deepEqual(await download('task', ...ofTask), { 'beauty/0003.exr': 'final' })

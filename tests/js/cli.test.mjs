@@ -193,6 +193,11 @@ describe('what is missing is said in one line', () => {
         ['download', '--job-id', jobId, '--storage-profile-id', `sp-${nine}`],
         /queue queue-\w+ does not know the storage profile sp-9+; check --storage-profile-id and --queue-id/,
       ],
+      [['download', '--job-id', jobId, '--step-id', `step-${nine}`], /has no step step-9+; check --step-id/],
+      [
+        ['plan', '--job-id', jobId, '--session-action-id', `sessionaction-${nine}-1`],
+        /no session action sess.*-1/,
+      ],
       [
         ['download', '--job-id', jobId, '--step-id', steps.render, '--task-id', `task-${nine}-0`],
         /has no task task-9+/,

@@ -113,7 +113,7 @@ export function runInTerminal(parameters, { env, cwd, columns = 120 } = {}) {
     cols: columns,
     rows: 50,
   })
-  const session = { raw: '', code: undefined }
+  const session = { raw: '', seen: 0, code: undefined }
   const waiting = new Set()
   const changed = () => waiting.forEach((look) => look())
   terminal.onData((data) => {
@@ -129,21 +129,21 @@ export function runInTerminal(parameters, { env, cwd, columns = 120 } = {}) {
   })
   return {
     ended,
-    /** Waits until something stands there that was not there before the last call. */
+    /** Waits until something stands there, beyond what the last call has found. */
     see(pattern) {
-      const from = session.seen ?? 0
       return new Promise((resolve, reject) => {
-        const look = () => {
-          const found = pattern.exec(plain(session.raw.slice(from)))
-          if (!found && session.code === undefined) return
+        const over = (found) => {
           waiting.delete(look)
-          session.seen = session.raw.length
+          clearTimeout(late)
           if (found) resolve(found)
-          else
-            reject(
-              new Error(`ended with ${session.code} and never showed ${pattern}:\n${screenOf(session.raw)}`),
-            )
+          else reject(new Error(`never showed ${pattern} (${session.code}):\n${screenOf(session.raw)}`))
         }
+        const look = () => {
+          const found = pattern.exec(plain(session.raw).slice(session.seen))
+          if (found) session.seen += found.index + found[0].length
+          if (found || session.code !== undefined) over(found)
+        }
+        const late = setTimeout(over, 60_000)
         waiting.add(look)
         look()
       })

@@ -9,6 +9,8 @@ import {
   GetJobCommand,
   GetQueueCommand,
   GetStorageProfileForQueueCommand,
+  GetSessionActionCommand,
+  GetStepCommand,
   GetTaskCommand,
   ListSessionActionsCommand,
   SearchJobsCommand,
@@ -106,6 +108,14 @@ test('sessions, their actions and their tasks come with dates and manifests', as
   const { stepId, taskId } = run.definition.taskRun
   const task = await client.send(new GetTaskCommand({ ...ofJob(), stepId, taskId }))
   assert.equal(task.latestSessionActionId, run.sessionActionId)
+  assert.equal((await client.send(new GetStepCommand({ ...ofJob(), stepId }))).name, 'render')
+  const { sessionActionId } = run
+  const action = await client.send(new GetSessionActionCommand({ ...ofJob(), sessionActionId }))
+  assert.deepEqual([action.status, action.definition], [run.status, run.definition])
+  const missing = `sessionaction-${'0'.repeat(32)}-1`
+  await assert.rejects(client.send(new GetSessionActionCommand({ ...ofJob(), sessionActionId: missing })), {
+    name: 'ResourceNotFoundException',
+  })
 })
 
 test('the queue says where its attachments are and lends a role that may read them', async () => {

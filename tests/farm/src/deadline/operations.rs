@@ -21,7 +21,9 @@ pub(super) enum Operation<'a> {
     SearchJobs { farm: &'a str },
     GetQueue(At<'a>),
     GetJob(At<'a>, &'a str),
+    GetStep(At<'a>, &'a str, &'a str),
     GetTask(At<'a>, &'a str, &'a str, &'a str),
+    GetSessionAction(At<'a>, &'a str, &'a str),
     ListSessions(At<'a>, &'a str),
     ListSessionActions(At<'a>, &'a str),
     GetStorageProfileForQueue(At<'a>, &'a str),
@@ -53,6 +55,8 @@ impl<'a> Operation<'a> {
             ["jobs", job] => Self::GetJob(at, job),
             ["jobs", job, "sessions"] => Self::ListSessions(at, job),
             ["jobs", job, "session-actions"] => Self::ListSessionActions(at, job),
+            ["jobs", job, "session-actions", action] => Self::GetSessionAction(at, job, action),
+            ["jobs", job, "steps", step] => Self::GetStep(at, job, step),
             ["jobs", job, "steps", step, "tasks", task] => Self::GetTask(at, job, step, task),
             _ => return None,
         })
@@ -63,7 +67,9 @@ impl<'a> Operation<'a> {
             Self::SearchJobs { .. } => "SearchJobs",
             Self::GetQueue(..) => "GetQueue",
             Self::GetJob(..) => "GetJob",
+            Self::GetStep(..) => "GetStep",
             Self::GetTask(..) => "GetTask",
+            Self::GetSessionAction(..) => "GetSessionAction",
             Self::ListSessions(..) => "ListSessions",
             Self::ListSessionActions(..) => "ListSessionActions",
             Self::GetStorageProfileForQueue(..) => "GetStorageProfileForQueue",
@@ -90,12 +96,24 @@ impl Queue {
                 Ok(self.queue())
             }
             Operation::GetJob(at, id) => Ok(get_job(self.existing(at, id)?)),
+            Operation::GetStep(at, job, step) => {
+                let step = existing_step(self.existing(at, job)?, step)?;
+                let members =
+                    json!({ "stepId": step.id, "name": step.name, "lifecycleStatus": LIFECYCLE_STATUS });
+                Ok(self.created(members))
+            }
             Operation::GetTask(at, job, step, task) => {
-                let found = self.existing(at, job)?.steps.iter().find(|known| known.id == step);
-                let step = found.ok_or_else(|| Refusal::not_found("step", step))?;
+                let step = existing_step(self.existing(at, job)?, step)?;
                 let found = step.tasks.iter().zip(0..).find(|(known, _)| known.id == task);
                 let (task, number) = found.ok_or_else(|| Refusal::not_found("task", task))?;
                 Ok(self.created(get_task(task, number)))
+            }
+            Operation::GetSessionAction(at, job, id) => {
+                let job = self.existing(at, job)?;
+                let mut actions = job.sessions.iter().flat_map(|session| &session.actions);
+                let action = actions.find(|action| action.id == id);
+                let action = action.ok_or_else(|| Refusal::not_found("session-action", id))?;
+                Ok(session_action(job, action))
             }
             Operation::ListSessions(at, job) => {
                 query.page("sessions", self.existing(at, job)?.sessions.iter(), session)
@@ -207,6 +225,10 @@ impl Queue {
 
 fn expect(kind: &str, id: &str, known: &str) -> Result<(), Refusal> {
     if id == known { Ok(()) } else { Err(Refusal::not_found(kind, id)) }
+}
+
+fn existing_step<'job>(job: &'job Job, id: &str) -> Result<&'job Step, Refusal> {
+    job.steps.iter().find(|step| step.id == id).ok_or_else(|| Refusal::not_found("step", id))
 }
 
 /// The members of a job that SearchJobs and GetJob share.
