@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { type AddHelpTextContext, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 import type { DownloadOptions } from './download.js'
 import { codeOf, CommandError, explain, inDetail, isAbort, status, type Typed } from './failure.js'
@@ -12,6 +12,9 @@ import type { PlanOptions } from './plan.js'
 import { conflictResolutions, type Format, formatOf } from './settings.js'
 import type { SyncOptions } from './sync.js'
 import { clean, Terminal } from './terminal.js'
+
+/** Longer lines are hard to read. */
+const widestText = 100
 
 /** Runs the program, and gives the status that it ends with. */
 export async function run(parameters: string[], interruption: Interruption): Promise<number> {
@@ -68,14 +71,15 @@ function commands(state: State): Command {
     .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .helpCommand('help [command]', "print a command's help")
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false, minWidthToWrap: 20 })
+    .showHelpAfterError('(--help lists what can be typed, with examples.)')
     .exitOverride()
     .hook('preAction', (_, command) => {
       state.command = command
     })
     .addHelpText(
       'after',
-      `
+      below(`
 What is not given comes from the configuration of the deadline CLI (\`deadline config show\`): profile, farm,
 queue, job, storage profile, region, proxy and CA bundle, and for a download conflict resolution. Credentials
 are found as AWS tools find them; the bucket is read with the queue's role.
@@ -87,7 +91,7 @@ Examples:
   $ rusty-attachments download                       the job that was submitted last
   $ rusty-attachments download --job-id job-… --to ~/renders
   $ rusty-attachments sync --watch                   everything, as it is rendered
-  $ rusty-attachments <command> --help               more of them`,
+  $ rusty-attachments <command> --help               more of them`),
     )
   const add = (command: Command) => program.addCommand(command.copyInheritedSettings(program))
   add(downloadCommand(state))
@@ -106,7 +110,7 @@ function downloadCommand(state: State): Command {
     .option('--debug', 'print the stack trace of an error')
     .addHelpText(
       'after',
-      `
+      below(`
 The job's paths are mapped from its storage profile to this machine's. On a terminal you are asked where the
 files of a root belong that has no place here, and what to do with files that are there already and differ.
 Files that are there already and do not differ are not fetched again.
@@ -117,7 +121,7 @@ Examples:
   $ rusty-attachments download --job-id job-… --include '*.exr' --to ./frames
   $ rusty-attachments download --job-id job-… --root 'Z:\\Projects=/mnt/projects'
   $ rusty-attachments download --job-id job-… --conflict-resolution overwrite
-  $ rusty-attachments download --job-id job-1… --job-id job-2… --yes --output json`,
+  $ rusty-attachments download --job-id job-1… --job-id job-2… --yes --output json`),
     )
     .action(async (options: DownloadOptions) => {
       const { download } = await import('./download.js')
@@ -130,11 +134,7 @@ function syncCommand(state: State): Command {
     .description("Download whatever a queue's jobs have written since the last sync.")
     .option('--storage-profile-id <id>', 'the storage profile of this machine')
     .option('--json', 'print one JSON object a line for each thing that happens')
-    .option(
-      '--bootstrap-lookback-minutes <minutes>',
-      'the first time, how far to look back (default: 0)',
-      amount,
-    )
+    .option('--bootstrap-lookback-minutes <n>', 'the first time, how far to look back (default: 0)', amount)
     .option(
       '--checkpoint-dir <dir>',
       'where to remember how far it came (default: ~/.deadline/incremental_download)',
@@ -148,7 +148,7 @@ function syncCommand(state: State): Command {
     .option('--debug', 'print the stack trace of an error')
     .addHelpText(
       'after',
-      `
+      below(`
 It continues where \`deadline queue sync-output\` stopped, and the other way round: both keep the same
 checkpoint. A pass that finds nothing new prints a single line.
 
@@ -156,7 +156,7 @@ Examples:
   $ rusty-attachments sync --bootstrap-lookback-minutes 1440
   $ rusty-attachments sync --watch 30
   $ rusty-attachments sync --dry-run --verbose
-  $ rusty-attachments sync --json >> sync.log        from a scheduler`,
+  $ rusty-attachments sync --json >> sync.log        from a scheduler`),
     )
     .action(async (options: SyncOptions) => {
       const { sync } = await import('./sync.js')
@@ -175,7 +175,7 @@ function planCommand(state: State): Command {
     .option('--debug', 'print the stack trace of an error')
     .addHelpText(
       'after',
-      `
+      below(`
 A storage profile's file is what \`aws deadline get-storage-profile-for-queue\` answers. Manifests are merged in
 the order of their times: what a later one has wins.
 
@@ -183,7 +183,7 @@ Examples:
   $ rusty-attachments plan --job-id job-…
   $ rusty-attachments plan manifest.json --asset-root 'Z:\\Show' \\
       --job-profile windows.json --local-profile mac.json
-  $ rusty-attachments plan manifest.json --asset-root /mnt/show --to ./here --output json`,
+  $ rusty-attachments plan manifest.json --asset-root /mnt/show --to ./here --output json`),
     )
     .action(async (manifests: string[], options: PlanOptions) => {
       const { plan } = await import('./plan.js')
@@ -201,16 +201,27 @@ function inspectCommand(state: State): Command {
     .option('--debug', 'print the stack trace of an error')
     .addHelpText(
       'after',
-      `
+      below(`
 Examples:
   $ rusty-attachments inspect ./0123abcd_output
   $ rusty-attachments inspect s3://BUCKET/DeadlineCloud/Manifests/farm-…/queue-…/job-…/…_output
-  $ rusty-attachments inspect manifest.json --output json | jq '.files[].path'`,
+  $ rusty-attachments inspect manifest.json --output json | jq '.files[].path'`),
     )
     .action(async (manifest: string, options: InspectOptions) => {
       const { inspect } = await import('./inspect.js')
       state.status = await inspect(manifest, options, state.terminal, state.interruption)
     })
+}
+
+/** What stands below the options: paragraphs, as wide as the terminal allows, and at last the examples as they are. */
+function below(text: string): (context: AddHelpTextContext) => string {
+  const paragraphs = text.split('\n\n')
+  const examples = paragraphs.pop()!
+  return ({ command }) => {
+    const width = Math.min(command.configureOutput().getOutHelpWidth?.() ?? 80, widestText)
+    const wrap = (text: string) => command.createHelp().boxWrap(text.trim().replaceAll('\n', ' '), width)
+    return [...paragraphs.map((text) => `\n${wrap(text)}`), `\n${examples.trimStart()}`].join('\n')
+  }
 }
 
 function queueOptions(command: Command): Command {
@@ -231,7 +242,7 @@ function outputOptions(command: Command): Command {
     .addOption(
       new Option('--match-paths-by <side>', 'whose paths --include is matched with: job or local')
         .argParser(choice('job', 'local'))
-        .default('local'),
+        .default('local', 'local'),
     )
     .option('--storage-profile-id <id>', 'the storage profile of this machine')
     .option('--ignore-storage-profiles', 'write files to the paths that the job has for them')

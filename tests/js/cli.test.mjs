@@ -64,6 +64,17 @@ describe('help', () => {
     })
   }
 
+  test('is as narrow as the terminal, but for examples', async (t) => {
+    const setting = { ...(await newcomer(t)), columns: 60 }
+    for (const command of [[], ['download'], ['sync'], ['plan'], ['inspect']]) {
+      const { screen } = await runInTerminal([...command, '--help'], setting).ended
+      const [description] = screen.split('\nExamples:')
+      // The path of a folder is not broken.
+      for (const line of description.split('\n'))
+        assert.ok(line.length <= 60 || / ~\/\S{20,}$/.test(line), line)
+    }
+  })
+
   test('is what is printed without a command, as a mistake', async (t) => {
     const { code, stderr } = await run([], await newcomer(t))
     assert.equal(code, 2)
@@ -100,6 +111,7 @@ describe('a mistake ends with status 2', () => {
     [['sync', '--watch', '0'], /from 0\.01/],
     [['sync', '--bootstrap-lookback-minutes', '-1'], /from 0 on/],
     [['inspect'], /missing required argument 'manifest'/],
+    [['download', 'job-1'], /too many arguments for 'download'.*\n\(--help lists what can be typed/],
   ]
   for (const [parameters, words] of mistakes) {
     test(parameters.join(' '), async (t) => {
