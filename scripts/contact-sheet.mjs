@@ -1,6 +1,6 @@
 // One page that shows what the demo downloaded, and says where it came from and where it went.
 
-import { bytes } from './terminal.mjs'
+import { bytes } from '../dist/cli/words.js'
 
 const escape = (text) =>
   String(text).replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c])

@@ -6,10 +6,8 @@ import { join, relative, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
 import { build, install, root } from './build.mjs'
-import { contactSheet } from './contact-sheet.mjs'
 import { watchShow } from './demo-sync.mjs'
 import { buildFarm, startFarm } from './farm.mjs'
-import { bytes, progressBar } from './terminal.mjs'
 
 if (!existsSync(join(root, 'dist', 'index.js'))) {
   console.log('The first run builds everything; that takes some minutes. The next one starts at once.\n')
@@ -18,7 +16,12 @@ install()
 await build()
 buildFarm()
 
+// Of what has just been built.
 const { downloadJobOutputs } = await import('rusty-attachments')
+const { ProgressLine } = await import('../dist/cli/progress-line.js')
+const { Terminal } = await import('../dist/cli/terminal.js')
+const { bytes, count, duration } = await import('../dist/cli/words.js')
+const { contactSheet } = await import('./contact-sheet.mjs')
 
 const output = resolve(process.argv[2] ?? join(root, 'demo-output'))
 const projects = join(output, 'Projects')
@@ -32,7 +35,7 @@ try {
   const windowsRoot = jobStorageProfile.fileSystemLocations[0].path
   console.log(`${jobName}: submitted on Windows below ${windowsRoot}, wanted below ${projects}\n`)
 
-  const bar = progressBar(process.stdout)
+  const bar = new ProgressLine(new Terminal())
   const result = await downloadJobOutputs({
     s3: { bucket, rootPrefix, region, endpoint, credentials },
     farmId,
@@ -50,8 +53,7 @@ try {
   bar.end()
 
   const { stats, unmapped, unmappedCount, failures, failureCount } = result
-  const seconds = `${stats.elapsedSeconds.toFixed(2)} s`
-  const count = (n, what) => `${n} ${what}${n === 1 ? '' : 's'}`
+  const seconds = duration(stats.elapsedSeconds)
   if (stats.filesTransferred === 0 && failureCount === 0) {
     console.log(
       `Nothing to fetch: ${count(stats.filesSkipped, 'file')} (${bytes(stats.bytesSkipped)}) here already; looked in ${seconds}.`,
