@@ -563,6 +563,7 @@ export type TransferStatistics = {
   bytesSkipped: number
   /** Contents that were fetched: one for all files that share it. */
   objectsFetched: number
+  /** Requests that were sent again; where several runs of one orchestrator overlap, those of all of them. */
   retries: number
   elapsedSeconds: number
 }

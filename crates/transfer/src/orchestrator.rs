@@ -7,9 +7,11 @@ use rusty_attachments_core::{
     DownloadPlan, Error, ErrorCode, MatchPathsBy, PathFormat, PlanOptions, ResolvedManifestPaths, Result,
 };
 
+use crate::blocking::blocking;
 use crate::client::{Client, CredentialsSource, S3Settings};
 use crate::concurrency::Concurrency;
 use crate::download::{DownloadOptions, DownloadReport, RunControl, download};
+use crate::ended::cancelled;
 use crate::manifests::{self, DownloadedManifest, ManifestSelection};
 use crate::progress::Progress;
 
@@ -114,7 +116,10 @@ impl DownloadOrchestrator {
         for paths in &resolved {
             check_format(paths.destination_path_format(), "these paths are", "resolved")?;
         }
-        let plan = DownloadPlan::from_resolved(resolved, &plan_options(Vec::new(), MatchPathsBy::Local));
+        let plan =
+            move || DownloadPlan::from_resolved(resolved, &plan_options(Vec::new(), MatchPathsBy::Local));
+        let plan =
+            control.cancel.run_until_cancelled(blocking(plan)).await.unwrap_or_else(|| Err(cancelled()))?;
         self.download(&Arc::new(plan), options, control).await
     }
 

@@ -25,7 +25,7 @@ pub struct TransferStatistics {
     pub bytes_skipped: u64,
     /// Objects whose content was fetched whole and proven.
     pub objects_fetched: u64,
-    /// Requests that were sent again.
+    /// Requests that were sent again; where several runs of one orchestrator overlap, those of all of them.
     pub retries: u64,
     /// Seconds from the beginning of the run to its end.
     pub elapsed_seconds: f64,

@@ -374,3 +374,12 @@ async fn a_copy_beside_a_link_to_nowhere_is_fetched_once() {
     assert_eq!((again.stats.files_skipped, scene.content_requests().len()), (1, 0));
     assert_eq!(scene.tree().len(), 2);
 }
+
+#[tokio::test]
+async fn a_file_system_that_has_no_room_even_in_all_is_not_taken_for_full() {
+    let scene = Scene::new("roomless").await;
+    scene.add(0, 1, &[("a.txt", b"alpha")]);
+    let roots = json!({ ROOT: "/proc/self/task" });
+    let result = scene.download_with(json!({ "rootOverrides": roots })).await.unwrap();
+    assert_eq!(result.failures[0].error.code, ErrorCode::Io, "{}", result.failures[0].error);
+}

@@ -205,7 +205,7 @@ async fn what_other_runs_and_people_have_there_is_left() {
     let scene = Scene::new("sweep").await;
     scene.add(0, 1, &[("a.txt", b"alpha")]);
     fs::create_dir_all(scene.target()).unwrap();
-    let recent = scene.path(".b.txt.0000000000000001-1-0.rusty-attachments.part");
+    let recent = scene.path(".b.txt.0000000000000001-1-0-0.rusty-attachments.part");
     let foreign = scene.path("a.txt.rusty-attachments.part");
     for path in [&recent, &foreign] {
         fs::File::create(path).unwrap().set_modified(UNIX_EPOCH).unwrap();

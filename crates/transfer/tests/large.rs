@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::child::Child;
@@ -14,7 +14,7 @@ use rusty_attachments_core::{ErrorCode, Result};
 use rusty_attachments_farm::outputs::{content_hash, output_manifest_key};
 use rusty_attachments_farm::{Effect, Object, Often, Requests, Rule};
 use rusty_attachments_transfer::{
-    CancellationToken, Concurrency, DownloadResult, RunControl, download_job_outputs,
+    CancellationToken, Concurrency, DownloadResult, RunControl, TransferProgress, download_job_outputs,
 };
 use serde_json::json;
 
@@ -246,7 +246,7 @@ async fn a_cancelled_run_leaves_nothing_of_a_large_file() {
     scene.farm.set_rules(vec![Rule::new(stall).on(ranged()).often(Often::EveryNth(3))]);
     let cancel = CancellationToken::new();
     let trigger = cancel.clone();
-    let progress = move |report: rusty_attachments_transfer::TransferProgress| {
+    let progress = move |report: TransferProgress| {
         if report.bytes_done > 9 * MIB as u64 {
             trigger.cancel();
         }
@@ -256,6 +256,53 @@ async fn a_cancelled_run_leaves_nothing_of_a_large_file() {
     let result = download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await;
     assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);
     assert!(scene.tree().is_empty() && began.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_large_file_that_fails_no_bytes_are_counted_as_done() {
+    let scene = Scene::new("failed-large").await;
+    scene.add(0, 1, &[("large", &body(13))]);
+    let stall = Effect::StallBody { after_bytes: MIB as u64, milliseconds: Some(500) };
+    scene.farm.set_rules(vec![
+        Rule::new(Effect::refuse(403, "AccessDenied")).on(ranged()).often(Often::After(2)),
+        Rule::new(stall).on(ranged()),
+    ]);
+    let last = Arc::new(Mutex::new((0, 0)));
+    let sink = last.clone();
+    let progress = move |report: TransferProgress| {
+        *sink.lock().unwrap() = (report.files_done, report.bytes_done);
+    };
+    let control = RunControl { progress: Some(Arc::new(progress)), ..RunControl::default() };
+    let result = download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await;
+    assert_eq!(result.unwrap().failures[0].error.code, ErrorCode::AccessDenied);
+    assert_eq!(*last.lock().unwrap(), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_run_takes_back_what_it_had_left_for_later() {
+    let scene = Scene::new("cancel-left").await;
+    let (failing, waiting) = (body(14), body(15));
+    scene.add(0, 1, &[("failing", &failing), ("waiting", &waiting)]);
+    let of = |body: &[u8]| Requests { ranged: Some(true), ..Requests::with_key(content_hash(body)) };
+    scene.farm.set_rules(vec![
+        Rule::new(Effect::Reset).on(of(&failing)).often(Often::After(1)),
+        Rule::new(Effect::StallBody { after_bytes: 1_000, milliseconds: None }).on(of(&waiting)),
+    ]);
+    let (cancel, left) = (CancellationToken::new(), Arc::new(Mutex::new(Vec::new())));
+    let (trigger, seen, target) = (cancel.clone(), left.clone(), scene.target());
+    let progress = move |report: TransferProgress| {
+        if report.files_done == 1 && !trigger.is_cancelled() {
+            let names = fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().file_name());
+            seen.lock().unwrap().extend(names);
+            trigger.cancel();
+        }
+    };
+    let control = RunControl { progress: Some(Arc::new(progress)), cancel, ..RunControl::default() };
+    let result = download_job_outputs(&scene.orchestrator(), &scene.options(json!({})), &control).await;
+    assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);
+    let left = left.lock().unwrap();
+    assert!(left.iter().any(|name| name.to_str().unwrap().starts_with(".failing.resume-")), "{left:?}");
+    assert!(scene.tree().is_empty(), "{:?}", scene.tree().keys());
 }
 
 /// The last of three ranges.

@@ -52,6 +52,22 @@ async fn a_root_may_be_a_link_but_nothing_below_it_may_lead_out() {
 }
 
 #[tokio::test]
+async fn what_is_behind_a_link_keeps_its_time() {
+    let scene = Scene::new("behind-link").await;
+    scene.add(0, 1, &[("sub/a.txt", b"alpha")]);
+    let outside = scene.target().with_file_name("outside");
+    for directory in [&outside, &scene.target()] {
+        fs::create_dir_all(directory).unwrap();
+    }
+    fs::write(outside.join("a.txt"), "alpha").unwrap();
+    symlink(&outside, scene.path("sub")).unwrap();
+    let time = || fs::metadata(outside.join("a.txt")).unwrap().modified().unwrap();
+    let before = time();
+    scene.download_with(json!({"verify": "hash", "conflictResolution": "skip"})).await.unwrap();
+    assert_eq!(time(), before);
+}
+
+#[tokio::test]
 async fn chunks_links_and_execute_bits_of_a_newer_manifest_are_made() {
     let scene = Scene::new("newer").await;
     let bodies: [&[u8]; 3] = [b"aaaa", b"bbbb", b"cc"];

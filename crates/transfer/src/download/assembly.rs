@@ -1,6 +1,6 @@
 //! A file while its ranges come in: written in place, hashed in order, each part proven by its hash.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -172,10 +172,8 @@ impl Assembly {
     }
 
     /// Lets a later run continue the file, if it can.
-    pub(crate) fn leave(&self) {
-        if self.lasting {
-            self.temp.leave();
-        }
+    pub(crate) fn leave(&self) -> Option<&Path> {
+        self.lasting.then(|| self.temp.leave())
     }
 
     fn mark(&self, range: usize, whole: bool) -> Result<()> {

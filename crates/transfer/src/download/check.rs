@@ -9,6 +9,7 @@ use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result
 use tokio_util::sync::CancellationToken;
 
 use super::content::{has_parts, parts};
+use super::directory::refuse_links;
 use super::disk::path_error;
 use super::file::{numbered, set_mtime};
 use super::link;
@@ -126,8 +127,12 @@ fn is_unchanged(
         Verify::Hash => {
             let same = is_same(file, target, metadata, cancel)?;
             // A dry run changes nothing, and what is behind a link is somebody else's.
-            let is_plain = fs::symlink_metadata(target).is_ok_and(|metadata| metadata.is_file());
-            if same && !same_time && is_plain && !options.dry_run {
+            let is_own = || {
+                let (parent, root) = (target.parent().unwrap_or(target), Path::new(file.local_root));
+                let is_plain = fs::symlink_metadata(target).is_ok_and(|metadata| metadata.is_file());
+                is_plain && refuse_links(parent, root).is_ok()
+            };
+            if same && !same_time && !options.dry_run && is_own() {
                 restore_mtime(file, target);
             }
             Ok(same)

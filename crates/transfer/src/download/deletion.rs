@@ -8,14 +8,13 @@ use std::path::Path;
 use rusty_attachments_core::{ErrorCode, PlannedDeletion, Result};
 use tokio_util::sync::CancellationToken;
 
-use super::directory::Directories;
+use super::directory::refuse_links;
 use super::disk::{DiskContext, path_error};
 use super::report::FileFailure;
 
 /// Deletes, and gives what could not be to `failed`, whose `false` ends it.
 pub(crate) fn apply(
     deletions: &[PlannedDeletion],
-    directories: &Directories,
     cancel: &CancellationToken,
     mut failed: impl FnMut(FileFailure) -> bool,
 ) {
@@ -28,7 +27,7 @@ pub(crate) fn apply(
         if cancel.is_cancelled() {
             return;
         }
-        let Err(error) = delete(deletion, directories) else { continue };
+        let Err(error) = delete(deletion) else { continue };
         let path = deletion.local_path.clone();
         if !failed(FileFailure { local_path: path.clone(), path, job_id: None, error }) {
             return;
@@ -36,14 +35,14 @@ pub(crate) fn apply(
     }
 }
 
-fn delete(deletion: &PlannedDeletion, directories: &Directories) -> Result<()> {
+fn delete(deletion: &PlannedDeletion) -> Result<()> {
     let (path, root) = (Path::new(&deletion.local_path), Path::new(&deletion.local_root));
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     let Some(parent) = path.parent().filter(|parent| parent.starts_with(root)) else {
         let message = format!("{} is not inside {}: it is not deleted.", path.display(), root.display());
         return Err(path_error(ErrorCode::PathOutsideRoot, message, path));
     };
-    directories.refuse_links(parent, root)?;
+    refuse_links(parent, root)?;
     let result = match (deletion.is_directory, metadata.is_dir()) {
         (true, true) => fs::remove_dir(path),
         (false, false) => fs::remove_file(path),

@@ -73,9 +73,10 @@ impl TempFile {
         (&self.file).write_all(bytes).at("write", target)
     }
 
-    /// Lets the file stay although it has not got its place.
-    pub(crate) fn leave(&self) {
+    /// Lets the file stay although it has not got its place, and says where it is.
+    pub(crate) fn leave(&self) -> &Path {
         self.settled.store(true, Ordering::Relaxed);
+        &self.path
     }
 
     /// Gives the file its time, in microseconds since 1970, and its name, unless it is there already.
@@ -185,11 +186,14 @@ fn rename_held(from: &Path, to: &Path) -> io::Result<()> {
     })
 }
 
+/// Tells this process from an earlier one of the same number: in a container that is started again they all have one.
+static LIFE: LazyLock<u64> = LazyLock::new(|| fastrand::u32(..).into());
+
 /// A name in the target's directory that is ours to see, and tells which process of which system made it.
 pub(crate) fn temporary_name(target: &Path) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     static PROCESS: LazyLock<String> =
-        LazyLock::new(|| format!("{:016x}-{:x}", system(), std::process::id()));
+        LazyLock::new(|| format!("{:016x}-{:x}-{:x}", system(), std::process::id(), *LIFE));
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     name_with_origin(target, &format!("{}-{count:x}", *PROCESS))
 }
@@ -205,6 +209,11 @@ fn name_with_origin(target: &Path, origin: &str) -> String {
     format!(".{short}.{origin}{ENDING}")
 }
 
+/// Removes a file or a link of ours. To Windows a link to a directory is one.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| fs::remove_dir(path).map_err(|_| error))
+}
+
 /// Removes what dead runs left in a directory. What cannot be removed does no harm.
 pub(crate) fn sweep(directory: &Path) {
     sweep_at(directory, SystemTime::now());
@@ -218,12 +227,19 @@ fn sweep_at(directory: &Path, now: SystemTime) {
         let old =
             || entry.metadata().is_ok_and(|metadata| is_stale(&metadata, now)) && !is_locked(&entry.path());
         let is_left = match origin {
-            // Whether a process of this system still runs is known, whatever time its file bears.
-            Origin::Process { system: made_by, process } if made_by == system() => !is_running(process),
+            Origin::Process { system: made_by, process, life } if made_by == system() => {
+                let is_over = if process == u64::from(std::process::id()) {
+                    life != *LIFE
+                } else {
+                    // That is known, whatever time the file bears.
+                    !is_running(process)
+                };
+                is_over || old()
+            }
             Origin::Process { .. } | Origin::Resumable => old(),
         };
         if is_left {
-            let _ = fs::remove_file(entry.path());
+            let _ = remove(&entry.path());
         }
     }
 }
@@ -233,6 +249,7 @@ enum Origin {
     Process {
         system: u64,
         process: u64,
+        life: u64,
     },
     /// A large file's part, which any run may go on with.
     Resumable,
@@ -245,8 +262,8 @@ fn origin_of(name: &str) -> Option<Origin> {
         return identity.bytes().all(|b| b.is_ascii_hexdigit()).then_some(Origin::Resumable);
     }
     let mut parts = origin.split('-').map(|part| u64::from_str_radix(part, 16).ok());
-    let (system, process, _) = (parts.next()??, parts.next()??, parts.next()??);
-    Some(Origin::Process { system, process })
+    let (system, process, life, _) = (parts.next()??, parts.next()??, parts.next()??, parts.next()??);
+    Some(Origin::Process { system, process, life })
 }
 
 /// Whether nobody has touched a file for so long that no run has it in its hands.
@@ -260,6 +277,14 @@ fn is_stale(metadata: &Metadata, now: SystemTime) -> bool {
     #[cfg(not(unix))]
     let touched = metadata.created().ok();
     touched.is_some_and(|time| now.duration_since(time).is_ok_and(|age| age > STALE))
+}
+
+/// Removes what was left for a later run, unless one has it in its hands by now.
+pub(crate) fn take_back(path: &Path) {
+    if !is_locked(path) {
+        // Should this fail, a later run sweeps the file.
+        let _ = fs::remove_file(path);
+    }
 }
 
 /// Whether a run has the file in its hands, however long it has waited for more to write.
@@ -314,7 +339,7 @@ mod tests {
     #[test]
     fn what_another_system_left_is_swept_when_nobody_has_touched_it_for_a_day() {
         let home = home("sweep-old");
-        let ours = [".a.txt.0000000000000001-1-0", ".a.txt.resume-00ff"]
+        let ours = [".a.txt.0000000000000001-1-0-0", ".a.txt.resume-00ff"]
             .map(|name| home.join(format!("{name}{ENDING}")));
         let foreign = home.join(".a.txt.part");
         for path in ours.iter().chain([&foreign]) {
@@ -324,6 +349,22 @@ mod tests {
         assert!(ours.iter().all(|path| path.exists()), "the time of the content says nothing");
         sweep_at(&home, SystemTime::now() + STALE + Duration::from_secs(60));
         assert!(!ours.iter().any(|path| path.exists()) && foreign.exists());
+        fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn what_an_earlier_process_of_the_same_number_left_is_swept() {
+        let home = home("sweep-same");
+        let of = |life: u64| {
+            let origin = format!("{:016x}-{:x}-{life:x}-0", system(), std::process::id());
+            home.join(format!(".a.txt.{origin}{ENDING}"))
+        };
+        let (earlier, own) = (of(*LIFE ^ 1), of(*LIFE));
+        for path in [&earlier, &own] {
+            fs::write(path, "half").unwrap();
+        }
+        sweep(&home);
+        assert!(!earlier.exists() && own.exists());
         fs::remove_dir_all(home).unwrap();
     }
 
@@ -445,8 +486,8 @@ mod tests {
         let home = home("sweep");
         let mut child = std::process::Command::new("true").spawn().unwrap();
         child.wait().unwrap();
-        let name = |process: u32| home.join(format!(".a.{:016x}-{process:x}-0{ENDING}", system()));
-        let (dead, living) = (name(child.id()), name(std::process::id()));
+        let name = |process: u32| home.join(format!(".a.{:016x}-{process:x}-1-0{ENDING}", system()));
+        let (dead, living) = (name(child.id()), name(std::os::unix::process::parent_id()));
         fs::write(&dead, "").unwrap();
         fs::write(&living, "").unwrap();
         sweep(&home);

@@ -1,6 +1,7 @@
 //! Fetches what is too large for memory: in ranges, several at once, into one file.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,6 +17,7 @@ use super::writer::{PIECE, Writer};
 use crate::blocking::blocking;
 use crate::client::has_changed;
 use crate::descriptors::keep_open;
+use crate::ended::cancelled;
 use crate::pace::Finished;
 
 /// A file, or several equal ones, while its ranges are fetched.
@@ -140,7 +142,8 @@ impl Large {
         if ended.is_last {
             run.progress.finish(self.files[0]);
         }
-        if !outcomes.is_empty() {
+        // After a failure other ranges may have come a little further: that is taken back with the last of them.
+        if !outcomes.is_empty() || ended.is_last {
             let placed = outcomes.iter().filter(|(_, outcome)| outcome.is_ok());
             let bytes: u64 = placed.map(|&(file, _)| run.file(file).size.unwrap_or(0)).sum();
             run.progress.count_bytes(bytes as i64 - self.counted.swap(0, Ordering::Relaxed) as i64);
@@ -216,6 +219,9 @@ impl Large {
             return Err(reader.changed());
         }
         while let Some(piece) = run.unless_cancelled(reader.chunk()).await? {
+            if self.ranges.has_failed() {
+                return Err(cancelled());
+            }
             *received += piece.len() as u64;
             run.progress.received(piece.len() as u64);
             self.counted.fetch_add(piece.len() as u64, Ordering::Relaxed);
@@ -299,7 +305,10 @@ impl Large {
     fn leave(&self, run: &Run, error: &Error) {
         let assembly = self.opened.get().and_then(|opened| opened.assembly.as_ref());
         if let Some((_, assembly)) = assembly.filter(|_| run.is_to_be_continued(error)) {
-            assembly.leave();
+            run.left
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(assembly.leave().map(Path::to_owned));
         }
     }
 

@@ -8,7 +8,7 @@ use rusty_attachments_core::{Content, ErrorCode, PlannedFile, Result};
 
 use super::directory::Directories;
 use super::disk::{DiskContext, path_error};
-use super::file::{Placed, numbered, rename_new, temporary_name};
+use super::file::{Placed, numbered, remove, temporary_name};
 use super::options::{ConflictResolution, DownloadOptions};
 
 /// Makes the link.
@@ -40,14 +40,14 @@ pub(crate) fn make(
             // What has come since the decision stays as well.
             ConflictResolution::CreateCopy => {
                 place = first_free(link);
-                rename_new(&temporary, &place)
+                name_link(&temporary, &place)
             }
-            ConflictResolution::Skip => rename_new(&temporary, link),
+            ConflictResolution::Skip => name_link(&temporary, link),
         };
         placed.at("make the link", link).map(|()| Placed::new(true, place, link))
     });
     if result.is_err() {
-        let _ = fs::remove_file(&temporary);
+        let _ = remove(&temporary);
     }
     result
 }
@@ -97,6 +97,21 @@ fn relative(from: &Path, to: &Path) -> PathBuf {
 #[cfg(unix)]
 fn symlink(text: &Path, _: &Path, link: &Path) -> io::Result<()> {
     std::os::unix::fs::symlink(text, link)
+}
+
+/// Gives the link its name, unless that is taken.
+#[cfg(unix)]
+fn name_link(from: &Path, to: &Path) -> io::Result<()> {
+    super::file::rename_new(from, to)
+}
+
+/// The same where a link to a directory can neither have a second name nor replace a file.
+#[cfg(windows)]
+fn name_link(from: &Path, to: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(to).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    fs::rename(from, to)
 }
 
 #[cfg(windows)]

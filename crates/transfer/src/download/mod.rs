@@ -68,6 +68,7 @@ pub(crate) async fn download(
     let landed = progress.during(tally.land(), name).await;
     progress.end();
     if cancel.is_cancelled() {
+        run.take_back_what_was_left().await;
         return Err(cancelled());
     }
     result?;
@@ -109,7 +110,7 @@ async fn carry_out(run: &Arc<Run>, tally: &mut Tally<'_>, concurrency: Concurren
         let run = run.clone();
         let delete = move || {
             let mut failures = Vec::new();
-            deletion::apply(run.plan.deletions(), &run.directories, &run.cancel, |failure| {
+            deletion::apply(run.plan.deletions(), &run.cancel, |failure| {
                 failures.push(failure);
                 !run.options.fail_fast
             });

@@ -33,6 +33,11 @@ pub(crate) fn open(file: &PlannedFile<'_>, layout: &Layout) -> Result<Option<(Te
             return Ok(None);
         }
     }
+    // It may be another name of a file that somebody has: where that was not found out, its length tells.
+    let length = opened.metadata().map_or(0, |metadata| metadata.len());
+    if length != 0 && length != length_of(layout) {
+        return Ok(None);
+    }
     let temp = TempFile::of(path, opened);
     let whole = prepare(temp.file(), layout).at("write", target)?;
     Ok(Some((temp, whole)))
@@ -75,14 +80,18 @@ fn host() -> &'static [u8] {
     })
 }
 
+/// The content and a byte for each range.
+fn length_of(layout: &Layout) -> u64 {
+    layout.size + layout.ranges.len() as u64
+}
+
 fn prepare(file: &File, layout: &Layout) -> io::Result<Vec<bool>> {
     let count = layout.ranges.len();
-    let length = layout.size + count as u64;
+    let length = length_of(layout);
     let mut whole = vec![0; count];
     if file.metadata()?.len() == length {
         read_at(file, &mut whole, layout.size)?;
     } else {
-        file.set_len(0)?;
         file.set_len(length)?;
     }
     reserve(file, length)?;

@@ -1,12 +1,15 @@
 //! What all parts of a run share.
 
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rusty_attachments_core::{DownloadPlan, Error, ErrorCode, PlannedFile, Result};
 use tokio_util::sync::CancellationToken;
 
 use super::directory::Directories;
+use super::file::take_back;
 use super::options::DownloadOptions;
+use crate::blocking::blocking;
 use crate::client::Client;
 use crate::ended::cancelled;
 use crate::line::Line;
@@ -31,6 +34,8 @@ pub(super) struct Run {
     pub(super) progress: Arc<Progress>,
     /// For what creates and places small files.
     pub(super) placing: Arc<Line>,
+    /// Parts of large files that were left for a later run.
+    pub(super) left: Mutex<Vec<PathBuf>>,
 }
 
 impl Run {
@@ -54,6 +59,7 @@ impl Run {
             directories: Directories::default(),
             progress,
             placing: Line::new(PLACING),
+            left: Mutex::default(),
         }
     }
 
@@ -69,6 +75,12 @@ impl Run {
             matches!(code, Network | Timeout | Throttled | Credentials)
         };
         code.is_some_and(is_for_now) && !self.stop.is_cancelled()
+    }
+
+    /// Who cancels wants nothing to be left, of what failed before neither.
+    pub(super) async fn take_back_what_was_left(&self) {
+        let left = std::mem::take(&mut *self.left.lock().unwrap_or_else(PoisonError::into_inner));
+        let _ = blocking(move || left.iter().for_each(|path| take_back(path))).await;
     }
 
     pub(super) async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {

@@ -84,7 +84,9 @@ fn lacking(
     }
     Ok(by_disk.into_values().find_map(|(path, need)| {
         let (need, available) = (need.bytes(), fs4::available_space(&path).ok()?);
-        (need > available).then_some((path, need, available))
+        // Some file systems have no room to speak of, not even in all.
+        let tells = need > available && fs4::total_space(&path).is_ok_and(|total| total > 0);
+        tells.then_some((path, need, available))
     }))
 }
 
