@@ -165,9 +165,7 @@ pub fn resolve_manifest_paths(
     {
         return Err(Error::new(
             ErrorCode::InconsistentSourceFormats,
-            format!(
-                "the rules map {format:?} paths, but the source's paths are {source_path_format:?} paths"
-            ),
+            format!("The rules map {format} paths, but the source's paths are {source_path_format} paths."),
         ));
     }
     let count = manifest.file_count();

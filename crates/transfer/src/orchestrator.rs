@@ -24,14 +24,8 @@ fn check_format(format: PathFormat, what: &str, argument: &str) -> Result<()> {
     if format == LOCAL_FORMAT {
         return Ok(());
     }
-    let name = |format| match format {
-        PathFormat::Windows => "Windows",
-        PathFormat::Posix => "POSIX",
-    };
     let message = format!(
-        "{what} for {} paths, and this machine's are {} paths; give destinations of this machine",
-        name(format),
-        name(LOCAL_FORMAT)
+        "{what} for {format} paths, and this machine's are {LOCAL_FORMAT} paths; give destinations of this machine"
     );
     Err(Error::new(ErrorCode::InvalidArgument, message).with("argument", argument))
 }

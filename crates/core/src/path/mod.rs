@@ -4,6 +4,8 @@
 pub(crate) mod pure;
 mod windows;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Which rules a path follows.
@@ -47,6 +49,15 @@ impl PathFormat {
         let bytes = root.as_bytes();
         let drive = bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':';
         if drive || root.starts_with("\\\\") { Self::Windows } else { Self::Posix }
+    }
+}
+
+impl fmt::Display for PathFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Windows => "Windows",
+            Self::Posix => "POSIX",
+        })
     }
 }
 
