@@ -40,7 +40,7 @@ export function defaultProvider(profile?: string): () => Promise<Credentials> {
 
 async function defaultChain(profile: string | undefined): Promise<() => Promise<Credentials>> {
   try {
-    const { fromNodeProviderChain } = (await import(optionalPeer)) as {
+    const { fromNodeProviderChain } = (await import(/* webpackIgnore: true */ optionalPeer)) as {
       fromNodeProviderChain: (options: { profile?: string }) => () => Promise<Credentials>
     }
     return fromNodeProviderChain(profile === undefined ? {} : { profile })

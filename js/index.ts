@@ -1,18 +1,17 @@
 /** The face in Node: the native addon, or, where none fits, WebAssembly for everything that is pure. */
 
-import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 
 import { createDownloads } from './downloads.js'
 import { createFace } from './face.js'
+import { fallback } from './fallback.js'
 import { loadAddon } from './native.js'
 import { createSync } from './sync/sync.js'
 import { createSyncPass } from './sync/sync-pass.js'
 import { createWasmSyncPass } from './sync/wasm-sync.js'
 import type * as Types from './types.js'
 import { unavailable } from './unavailable.js'
-import { loadSync, wasmBackend } from './wasm-backend.js'
-import { wasmFile, wasmSyncFile } from './wasm-file.js'
+import { wasmSyncFile } from './wasm-file.js'
 
 function face(): typeof Types {
   const init = async () => {}
@@ -28,10 +27,9 @@ function face(): typeof Types {
       init,
     }
   }
-  loadSync(readFileSync(wasmFile))
   const why = addon.reason instanceof Error ? addon.reason.message : String(addon.reason)
   const SyncPass = createWasmSyncPass(() => readFile(wasmSyncFile))
-  return { ...createFace(wasmBackend), ...unavailable(why, addon.reason), SyncPass, init }
+  return { ...createFace(fallback(why)), ...unavailable(why, addon.reason), SyncPass, init }
 }
 
 export const {

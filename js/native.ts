@@ -1,6 +1,7 @@
 /** Finds and loads the native addon of this platform. */
 
-import { createRequire } from 'node:module'
+// Not by its name: webpack would take `createRequire` for its own and look for the addon among its modules.
+import module from 'node:module'
 
 import type { Backend } from './backend.js'
 import type { NativeBindings } from './orchestrate.js'
@@ -12,7 +13,7 @@ export type Addon = { backend: Backend<NativeBindings> } | { reason: unknown }
 export function loadAddon(): Addon {
   const file = `./rusty-attachments.${process.platform}-${process.arch}.node`
   try {
-    const bindings = createRequire(import.meta.url)(file) as NativeBindings
+    const bindings = module.createRequire(import.meta.url)(file) as NativeBindings
     return {
       backend: {
         name: 'native',

@@ -37,8 +37,8 @@ export async function load(input?: WasmInput): Promise<void> {
 }
 
 /** Loads it at once; browsers allow that only for tiny modules. */
-export function loadSync(bytes: Uint8Array): void {
+export function loadSync(read: () => Uint8Array): void {
   if (loaded) return
-  glue.initSync({ module: bytes })
+  glue.initSync({ module: read() })
   loaded = true
 }

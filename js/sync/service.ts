@@ -132,7 +132,10 @@ export class DeadlineService {
 
 async function loadSdk(): Promise<Record<string, new (input: object) => unknown>> {
   try {
-    return (await import(optionalPeer)) as Record<string, new (input: object) => unknown>
+    return (await import(/* webpackIgnore: true */ optionalPeer)) as Record<
+      string,
+      new (input: object) => unknown
+    >
   } catch (cause) {
     throw new AttachmentsError(
       'INVALID_ARGUMENT',

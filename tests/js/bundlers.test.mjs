@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -199,4 +199,34 @@ test('a page whose files a program hands to the browser needs no server, as in E
   const path = await plainProject(t)
   const route = async (route) => route.fulfill(await answer(path, route.request().url()))
   assert.deepEqual(await shown('https://app.invalid/', route), mapped)
+})
+
+test('a server that webpack bundles imports it without a warning, and calls it while its files are there', async (t) => {
+  const path = await project(t, {
+    'server.js': `
+      import { joinPath } from 'rusty-attachments'
+      import 'rusty-attachments/preview'
+      console.log('imported')
+      try { console.log(joinPath('C:\\\\a', '../b', 'windows')) } catch ({ code }) { console.log(code) }
+    `,
+  })
+  const compiler = webpack({
+    context: path,
+    mode: 'production',
+    target: 'node',
+    entry: './server.js',
+    // As Next.js has it.
+    output: { path: join(path, 'dist'), publicPath: '/_next/' },
+    performance: { hints: false },
+  })
+  const stats = await promisify(compiler.run.bind(compiler))()
+  await promisify(compiler.close.bind(compiler))()
+  assert.deepEqual(stats.toJson({ all: false, errors: true, warnings: true }), { errors: [], warnings: [] })
+  // The result is no module.
+  await rm(join(path, 'package.json'))
+  const served = async () =>
+    (await promisify(execFile)(process.execPath, [join(path, 'dist/main.js')])).stdout
+  assert.equal(await served(), 'imported\nC:\\b\n')
+  await rm(join(path, 'node_modules'), { recursive: true })
+  assert.equal(await served(), 'imported\nNATIVE_UNAVAILABLE\n')
 })
