@@ -1,4 +1,4 @@
-// The page around the element: all it adds is the sample.
+// The page around the element: what it adds is the sample, and room to miss.
 
 import '../dist/preview/index.js'
 
@@ -17,3 +17,12 @@ document.querySelector('#sample').addEventListener('click', async () => {
     ),
   )
 })
+
+// Dropped beside the element, a file would take the place of the page.
+for (const type of ['dragover', 'drop']) {
+  window.addEventListener(type, (event) => {
+    if (event.defaultPrevented || !event.dataTransfer?.types.includes('Files')) return
+    event.preventDefault()
+    event.dataTransfer.dropEffect = 'none'
+  })
+}

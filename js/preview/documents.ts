@@ -2,6 +2,9 @@
 
 import type { PathFormat, PathMappingRule, StorageProfile } from '../types.js'
 
+/** Profiles and rules are small; whatever is larger can only be a manifest. */
+export const largestDocument = 1 << 20
+
 type Fields = Record<string, unknown>
 
 const formats: PathFormat[] = ['windows', 'posix']

@@ -71,7 +71,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     changed: (rules) => {
       this.#given.rules = rules
       this.#given.areRulesOwn = true
-      this.#replan()
+      this.#rooted()
     },
     chosen: () => {
       this.#choose({
@@ -159,10 +159,22 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   readonly #frame = new Frame((files) => void this.add(files.map(ofFile)))
 
   connectedCallback(): void {
-    if (!this.#isBuilt) this.#build()
+    if (!this.#isBuilt) {
+      this.#build()
+      this.#takeEarly()
+    }
     // Taken out and put back, the element has lost its worker; the files it still has.
     if (this.#given.has('unread')) void this.#load()
     else if (this.#isStale) void this.#refresh()
+  }
+
+  /** Takes what was set before the element was defined, and hides the accessors. */
+  #takeEarly(): void {
+    for (const name of Object.keys(this).filter((name) => name in AttachmentsPreview.prototype)) {
+      const value: unknown = Reflect.get(this, name)
+      Reflect.deleteProperty(this, name)
+      Reflect.set(this, name, value)
+    }
   }
 
   disconnectedCallback(): void {
@@ -177,7 +189,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   }
 
   set jobStorageProfile(profile: StorageProfile | null) {
-    this.#given.jobProfile = profile
+    this.#given.jobProfile = plain(profile)
     this.#jobSlot.show(profile)
     void this.#takeProfileRules()
   }
@@ -187,7 +199,7 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
   }
 
   set localStorageProfile(profile: StorageProfile | null) {
-    this.#given.localProfile = profile
+    this.#given.localProfile = plain(profile)
     this.#localSlot.show(profile)
     void this.#takeProfileRules()
   }
@@ -229,8 +241,8 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     this.#replan()
   }
 
-  exportEntries(format: 'csv' | 'json'): Promise<Blob> {
-    return this.#worker().call('exported', format)
+  async exportEntries(format: 'csv' | 'json'): Promise<Blob> {
+    return (await this.#exported(format)).document
   }
 
   #build(): void {
@@ -320,6 +332,11 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
       const loaded = await session.call('load', item.id, item.data)
       if (session !== this.#session) return
       say(this.#workerProblem, null)
+      if (!this.#given.holds(item)) {
+        // Removed while it was read; the worker has it only now.
+        await session.call('forget', [item.id])
+        return
+      }
       this.#take(item, loaded)
     } catch (error) {
       if (session !== this.#session) return
@@ -395,9 +412,13 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     } catch (error) {
       if (job !== this.#given.jobProfile || local !== this.#given.localProfile) return
       this.#areProfileRulesDue = session.failure !== null
-      if (session.failure) this.#failed(error)
-      else this.#profileProblem = (error as Error).message
-      this.#update()
+      if (session.failure) {
+        this.#failed(error)
+        this.#update()
+      } else {
+        this.#profileProblem = (error as Error).message
+        this.#rooted()
+      }
     }
   }
 
@@ -509,10 +530,16 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     }
   }
 
+  /** What was last given and chosen, not what is about to be replaced. */
+  async #exported(format: 'csv' | 'json'): Promise<{ document: Blob; entryCount: number }> {
+    await this.#refresh.settled()
+    return this.#worker().call('exported', format)
+  }
+
   async #copyShown(): Promise<void> {
     try {
-      const text = await this.#worker().call('copied')
-      const { entryCount } = this.#shown
+      await this.#refresh.settled()
+      const { text, entryCount } = await this.#worker().call('copied')
       if (text !== null) await this.#takeAlong.copy(text, counted(entryCount, 'path'))
       else
         this.#takeAlong.say(
@@ -525,9 +552,8 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
 
   async #save(format: 'csv' | 'json'): Promise<void> {
     try {
-      const document = await this.exportEntries(format)
-      const what = counted(this.#shown.entryCount, 'file')
-      this.#takeAlong.save(document, `attachments-preview.${format}`, what)
+      const { document, entryCount } = await this.#exported(format)
+      this.#takeAlong.save(document, `attachments-preview.${format}`, counted(entryCount, 'file'))
     } catch (error) {
       this.#takeAlong.say((error as Error).message)
     }
@@ -538,6 +564,11 @@ export class AttachmentsPreview extends Base implements Types.AttachmentsPreview
     if (this.#session?.failure) this.#lose()
     say(this.#workerProblem, (error as Error).message)
   }
+}
+
+/** A copy that may be sent to a worker, as a framework's proxy may not. */
+function plain(profile: StorageProfile | null): StorageProfile | null {
+  return JSON.parse(JSON.stringify(profile ?? null)) as StorageProfile | null
 }
 
 function say(element: HTMLElement, words: string | null): void {

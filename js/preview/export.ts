@@ -21,7 +21,8 @@ const columns: [string, (entry: PlanEntry) => string | number | null | undefined
 
 /** Comma-separated values as RFC 4180 has them, with a line of names, for a spreadsheet: see `cell`. */
 export async function csv(view: PlanView): Promise<Blob> {
-  const parts = [`${columns.map(([name]) => name).join(',')}\r\n`]
+  // Spreadsheets take what begins with this mark as UTF-8.
+  const parts = [`\ufeff${columns.map(([name]) => name).join(',')}\r\n`]
   for await (const entries of pages(view)) {
     parts.push(entries.map((entry) => `${columns.map(([, of]) => cell(of(entry))).join(',')}\r\n`).join(''))
   }
@@ -52,6 +53,6 @@ async function* pages(view: PlanView): AsyncGenerator<PlanEntry[]> {
 
 function cell(value: string | number | null | undefined): string {
   // A file's name is never a formula: an apostrophe makes a spreadsheet take it as text.
-  const text = typeof value === 'string' && /^[=+\-@]/.test(value) ? `'${value}` : String(value ?? '')
+  const text = typeof value === 'string' && /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value ?? '')
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

@@ -55,6 +55,10 @@ export class Given {
     return this.items.some((item) => item.state === state)
   }
 
+  holds(item: Item): boolean {
+    return this.groups.some(({ items }) => items.includes(item))
+  }
+
   /** Takes a manifest in, beside those of its root. */
   add({ name, data, rootPath, ...rest }: PreviewManifest): void {
     const item: Item = {
@@ -62,7 +66,8 @@ export class Given {
       name,
       data: data instanceof Blob ? data : new Blob([data as BlobPart]),
       sourcePathFormat: rest.sourcePathFormat,
-      lastModified: rest.lastModified ?? (data instanceof File ? data.lastModified : 0),
+      // A file's time on a disk has fractions.
+      lastModified: Math.round(rest.lastModified ?? (data instanceof File ? data.lastModified : 0)),
       key: rest.key,
       jobId: rest.jobId,
       state: 'unread',
@@ -92,10 +97,11 @@ export class Given {
     return group
   }
 
-  /** Gives a likely root to what has none. */
+  /** Gives a likely root to what has none that was told: what was guessed lasts as long as what it was taken from. */
   guessRoots(): void {
     const root = this.#likelyRoot()
-    for (const group of this.groups) if (group.rootPath === '') Object.assign(group, root)
+    for (const group of this.groups)
+      if (group.rootPath === '' || group.guessedFrom !== null) Object.assign(group, root)
   }
 
   /** What has been read is so no more: whoever read it is gone. */

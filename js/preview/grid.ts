@@ -49,6 +49,10 @@ export class Grid {
   #layout: Layout = 'stacked'
   #count = 0
   #active = -1
+  /** What the active row is of, which says more than where it is. */
+  #activeName = ''
+  /** Where keys go on from while no row is active. */
+  #left = -1
   #seen = { from: 0, to: 0 }
   /** Rises when rows change, so that answers about old ones are told apart. */
   #edition = 0
@@ -105,8 +109,10 @@ export class Grid {
     const pages = new Map<number, Row[] | null>()
     try {
       const { from, to } = this.#sight(keepPlace ? this.#scroll.place : 0, rowCount)
+      const needed = pagesOf(from, to)
+      if (keepPlace && this.#active >= 0) needed.push(...pagesOf(this.#active, this.#active + 1))
       const read = async (page: number) => pages.set(page, await this.#host.read(page * pageRows, pageRows))
-      await Promise.all(pagesOf(from, to).map(read))
+      await Promise.all([...new Set(needed)].map(read))
     } catch {
       // The page has said why, and what is shown stays.
       if (edition === this.#edition) this.#isChanging = false
@@ -119,7 +125,9 @@ export class Grid {
     this.#count = rowCount
     this.element.dataset.order = layout
     setAttribute(this.element, 'aria-rowcount', rowCount + 1)
-    if (!keepPlace || this.#active >= rowCount) this.#activate(-1)
+    const place = keepPlace ? Math.min(this.#place, rowCount - 1) : -1
+    this.#activate(keepPlace ? this.#whereabouts() : -1)
+    this.#left = place
     const active = this.#row(this.#active)
     if (active) this.#host.chosen(active)
     this.#scroll.resize(rowCount * this.#rowHeight)
@@ -137,8 +145,15 @@ export class Grid {
 
   /** Takes the mark from the row that was looked at. */
   release(): void {
+    const place = this.#place
     this.#activate(-1)
+    this.#left = place
     this.#draw()
+  }
+
+  /** The row that keys go on from. */
+  get #place(): number {
+    return this.#active < 0 ? this.#left : this.#active
   }
 
   get #rowHeight(): number {
@@ -234,7 +249,10 @@ export class Grid {
       this.#pages.set(page, rows)
       this.#forgetFarPages(page)
       this.#draw()
-      if (Math.floor(this.#active / pageRows) === page) this.#host.chosen(this.#row(this.#active) ?? null)
+      const active = this.#row(this.#active)
+      if (Math.floor(this.#active / pageRows) !== page || !active) return
+      this.#activeName = nameOf(active)
+      this.#host.chosen(active)
     } catch {
       // The page has said why; they are asked for again when they are next in sight.
       if (edition === this.#edition) this.#pages.delete(page)
@@ -247,10 +265,22 @@ export class Grid {
     for (const page of byDistance.slice(0, this.#pages.size - keptPages)) this.#pages.delete(page)
   }
 
+  /** Where the active row's file or folder is among new rows, as far as they have been read; -1 where it is not. */
+  #whereabouts(): number {
+    const isUnknown = this.#activeName === '' && this.#active < this.#count
+    if (isUnknown || nameOf(this.#row(this.#active)) === this.#activeName) return this.#active
+    for (const [page, rows] of this.#pages) {
+      const at = rows?.findIndex((row) => nameOf(row) === this.#activeName) ?? -1
+      if (at >= 0) return page * pageRows + at
+    }
+    return -1
+  }
+
   #activate(index: number): void {
     if (this.#active === index) return
     this.#active = index
     const row = this.#row(index)
+    this.#activeName = nameOf(row)
     if (index < 0 || row) this.#host.chosen(row ?? null)
   }
 
@@ -260,7 +290,7 @@ export class Grid {
     if (event.ctrlKey || event.metaKey) {
       const row = this.#row(this.#active)
       // What a person has marked with the mouse is what is copied.
-      if (event.key === 'c' && row && getSelection()?.isCollapsed !== false) this.#host.copy(row)
+      if (event.key === 'c' && row && String(getSelection() ?? '') === '') this.#host.copy(row)
       return
     }
     const action = this.#keys[event.key]
@@ -273,16 +303,16 @@ export class Grid {
   }
 
   readonly #keys: Record<string, () => unknown> = {
-    ArrowDown: () => this.#go(this.#active + 1),
-    ArrowUp: () => this.#go(this.#active - 1),
-    PageDown: () => this.#go(this.#active + this.#perView),
-    PageUp: () => this.#go(this.#active - this.#perView),
+    ArrowDown: () => this.#go(this.#place + 1),
+    ArrowUp: () => this.#go(this.#place - 1),
+    PageDown: () => this.#go(this.#place + this.#perView),
+    PageUp: () => this.#go(this.#place - this.#perView),
     Home: () => this.#go(0),
     End: () => this.#go(this.#count - 1),
     ArrowRight: () => {
       const folder = this.#activeFolder
       if (folder?.isOpen === false) return this.#toggleActive()
-      this.#go(this.#active + (folder ? 1 : 0))
+      this.#go(this.#place + (folder ? 1 : 0))
       return undefined
     },
     ArrowLeft: () => (this.#activeFolder?.isOpen ? this.#toggleActive() : this.#go(this.#parent())),
@@ -314,14 +344,20 @@ export class Grid {
 
   /** The folder of the active row, as far as it has been read. */
   #parent(): number {
-    const level = this.#row(this.#active)?.level ?? 1
-    if (level === 1) return this.#active
-    for (let index = this.#active - 1; index >= 0; index--) {
+    const level = this.#row(this.#place)?.level ?? 1
+    if (level === 1) return this.#place
+    for (let index = this.#place - 1; index >= 0; index--) {
       const row = this.#row(index)
       if (!row || row.level < level) return index
     }
-    return this.#active
+    return this.#place
   }
+}
+
+/** What tells a row's file or folder from the others, in whichever plan. */
+function nameOf(row: Row | undefined): string {
+  if (!row) return ''
+  return row.kind === 'folder' ? `folder ${row.folder.path}` : `file ${row.entry.sourcePath}`
 }
 
 /** The pages that hold the rows of a range. */

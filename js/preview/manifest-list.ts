@@ -20,6 +20,9 @@ export type ManifestHost = {
 /** What stands for the number of files while it is not known. */
 const stateNames: Record<string, string> = { unread: 'not read', reading: 'reading…' }
 
+/** How many manifests of a root are shown; those that cannot be read come first where there are more. */
+const mostLines = 400
+
 export class ManifestList {
   readonly element = h('div', { class: 'manifests' })
   readonly #host: ManifestHost
@@ -98,6 +101,7 @@ class Card {
   )
   readonly #totals = new Totals(() => this.#host.only(this.#group.rootPath))
   readonly #files = h('ul', { class: 'files' })
+  readonly #more = h('p', { class: 'muted', hidden: true })
   readonly #element = h(
     'section',
     { class: 'card' },
@@ -105,6 +109,7 @@ class Card {
     this.#problem,
     this.#totals.element,
     this.#files,
+    this.#more,
   )
   #lines = new Map<Item, Line>()
 
@@ -121,11 +126,14 @@ class Card {
     this.#root.hidden = !items.some(({ hasAbsolutePaths, state }) =>
       state === 'ready' ? !hasAbsolutePaths : typeof state === 'string',
     )
-    this.#lines = new Map(items.map((item) => [item, this.#lines.get(item) ?? new Line(item, this.#host)]))
+    const shown = items.length > mostLines ? badFirst(items).slice(0, mostLines) : items
+    this.#lines = new Map(shown.map((item) => [item, this.#lines.get(item) ?? new Line(item, this.#host)]))
     setChildren(
       this.#files,
       [...this.#lines.values()].map((line) => line.show(items.length > 1)),
     )
+    this.#more.hidden = shown.length === items.length
+    setText(this.#more, `and ${count(items.length - shown.length)} more`)
     return this.#element
   }
 
@@ -154,6 +162,11 @@ class Card {
   }
 }
 
+function badFirst(items: Item[]): Item[] {
+  const isBad = ({ state }: Item) => typeof state === 'object'
+  return [...items.filter(isBad), ...items.filter((item) => !isBad(item))]
+}
+
 /** One manifest. */
 class Line {
   readonly #item: Item
@@ -161,6 +174,7 @@ class Line {
   readonly #problem = h('p', { class: 'problem', role: 'alert' })
   readonly #separate: HTMLElement
   readonly #element: HTMLElement
+  #shown: unknown[] = []
 
   constructor(item: Item, host: ManifestHost) {
     this.#item = item
@@ -184,6 +198,10 @@ class Line {
 
   show(canBeSeparate: boolean): HTMLElement {
     const { state, fileCount } = this.#item
+    // Most are as they were: of thousands a few change between two frames.
+    const now = [state, fileCount, canBeSeparate]
+    if (now.every((value, index) => value === this.#shown[index])) return this.#element
+    this.#shown = now
     const problem = typeof state === 'object' ? state.problem : null
     this.#element.className = problem === null ? '' : 'bad'
     setText(this.#state, typeof state === 'object' ? '' : (stateNames[state] ?? counted(fileCount, 'file')))

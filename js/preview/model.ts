@@ -9,14 +9,11 @@ import type {
   StorageProfile,
 } from '../types.js'
 import { decodeManifest, generatePathMappingRules, PathMappingApplier, planDownload } from '../wasm.js'
-import { readDocument } from './documents.js'
+import { largestDocument, readDocument } from './documents.js'
 import { csv, json, lines } from './export.js'
 import { FolderRows, ListRows, type Rows } from './rows.js'
 import type { Loaded, Model, Query, Row, Settings, Shown } from './protocol.js'
 import type { PreviewSummary } from './types.js'
-
-/** Profiles and rules are small; whatever is larger can only be a manifest. */
-const largestDocument = 1 << 20
 
 /** A clipboard with more lines than this helps nobody. */
 const mostCopied = 100_000
@@ -96,23 +93,24 @@ export class PlanModel implements Model {
     return this.#shown()
   }
 
-  async exported(format: 'csv' | 'json'): Promise<Blob> {
+  async exported(format: 'csv' | 'json'): Promise<{ document: Blob; entryCount: number }> {
     const write = writers.get(format)
     if (!write) throw new Error(`There is no export as ${format}: it is csv or json.`)
     if (!this.#plan) throw new Error('There is nothing to export yet: add a manifest first.')
     // A view of its own: the one that is shown may be replaced while this is written.
     const view = this.#plan.view(optionsOf(this.#query))
     try {
-      return await write(view, this.#plan)
+      return { document: await write(view, this.#plan), entryCount: view.entryCount }
     } finally {
       view.free()
     }
   }
 
-  copied(): string | null {
+  copied(): { text: string | null; entryCount: number } {
     const view = this.#viewed()
-    if (!view) return ''
-    return view.entryCount > mostCopied ? null : lines(view.entries())
+    if (!view) return { text: '', entryCount: 0 }
+    const { entryCount } = view
+    return { text: entryCount > mostCopied ? null : lines(view.entries()), entryCount }
   }
 
   #shown(): Shown {

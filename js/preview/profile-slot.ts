@@ -1,9 +1,9 @@
 /** A place for one storage profile: chosen, dropped or pasted. */
 
 import type { StorageProfile } from '../types.js'
-import { readProfile } from './documents.js'
+import { largestDocument, readProfile } from './documents.js'
 import { h, icon, keepFocus } from './dom.js'
-import { counted } from './format.js'
+import { bytes, counted } from './format.js'
 
 const systems = { WINDOWS: 'Windows', LINUX: 'Linux', MACOS: 'macOS' }
 
@@ -134,7 +134,17 @@ export class ProfileSlot {
   }
 
   async #read(file: File): Promise<void> {
-    this.#take(await file.text(), file.name)
+    if (file.size > largestDocument) {
+      this.#say(
+        `${file.name}: This is no storage profile: it has ${bytes(file.size)}. Add manifests to the list.`,
+      )
+      return
+    }
+    try {
+      this.#take(await file.text(), file.name)
+    } catch (error) {
+      this.#say(`${file.name}: This cannot be read; is it a folder? ${(error as Error).message}`)
+    }
   }
 
   #take(json: string, from?: string): void {

@@ -53,16 +53,16 @@ export interface Model {
   /** Opens or closes a folder. */
   toggle(path: string): Shown
   /** What is shown as a document. */
-  exported(format: 'csv' | 'json'): Promise<Blob>
+  exported(format: 'csv' | 'json'): Promise<{ document: Blob; entryCount: number }>
   /** What is shown as lines of text; `null` where there is more than a clipboard should hold. */
-  copied(): string | null
+  copied(): { text: string | null; entryCount: number }
 }
 
 /** A call. `id` numbers it. */
 export type Request = { id: number; method: keyof Model; parameters: unknown[] }
 
-/** Its answer. */
-export type Response = { id: number } & ({ result: unknown } | { problem: Problem })
+/** Its answer. `isWorkers`: the worker itself is no good, whatever it is asked. */
+export type Response = { id: number } & ({ result: unknown } | { problem: Problem; isWorkers: boolean })
 
 /** Why a call failed, in words for a person. */
 export type Problem = { code: ErrorCode | null; message: string }

@@ -23,7 +23,7 @@ export class Closed extends Failure {
 /** A worker of its own, until it is closed. */
 export class Session {
   readonly #waiting = new Map<number, Waiting>()
-  readonly #worker: Worker
+  readonly #worker: Worker | null
   #calls = 0
   #failure: Failure | null = null
 
@@ -33,18 +33,44 @@ export class Session {
   }
 
   constructor() {
-    // Bundlers look for exactly this expression.
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
-    this.#worker.addEventListener('message', ({ data }: MessageEvent<Response>) => {
-      const waiting = this.#waiting.get(data.id)
-      this.#waiting.delete(data.id)
-      if ('problem' in data) waiting?.reject(new Failure(data.problem))
-      else waiting?.resolve(data.result as never)
-    })
-    this.#worker.addEventListener('error', (event) => {
-      const why = event.message || 'its script could not be loaded; is it served, and does the CSP allow it?'
-      this.#end(new Failure({ code: null, message: `the preview’s worker stopped: ${why}` }))
-    })
+    this.#worker = this.#start()
+  }
+
+  #start(): Worker | null {
+    try {
+      // Bundlers look for exactly this expression.
+      const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' })
+      worker.addEventListener('message', ({ data }: MessageEvent<Response>) => this.#answered(data))
+      worker.addEventListener('error', (event) => {
+        this.#stopped(
+          event.message || 'its script could not be loaded; is it served, and does the CSP allow it?',
+        )
+      })
+      return worker
+    } catch (error) {
+      // Told as any other end of it is, after the calls.
+      setTimeout(() => {
+        this.#stopped(
+          `${(error as Error).message.replace(/\.$/, '')}; a worker’s script must come from where the page does`,
+        )
+      })
+      return null
+    }
+  }
+
+  #answered(response: Response): void {
+    if ('problem' in response && response.isWorkers) {
+      this.#stopped(response.problem.message)
+      return
+    }
+    const waiting = this.#waiting.get(response.id)
+    this.#waiting.delete(response.id)
+    if ('problem' in response) waiting?.reject(new Failure(response.problem))
+    else waiting?.resolve(response.result as never)
+  }
+
+  #stopped(why: string): void {
+    this.#end(new Failure({ code: null, message: `the preview’s worker stopped: ${why}` }))
   }
 
   call<M extends keyof Model>(method: M, ...parameters: Parameters<Model[M]>): Promise<Result<Model[M]>> {
@@ -52,14 +78,15 @@ export class Session {
     if (this.#failure) return Promise.reject(this.#failure)
     const request: Request = { id: ++this.#calls, method, parameters }
     return new Promise((resolve, reject) => {
+      // What cannot be sent is refused here, and waits for nothing.
+      this.#worker?.postMessage(request)
       this.#waiting.set(request.id, { resolve, reject })
-      this.#worker.postMessage(request)
     })
   }
 
   /** Ends the worker with all memory that it holds. Calls under way are rejected. */
   close(): void {
-    this.#worker.terminate()
+    this.#worker?.terminate()
     this.#end(new Closed())
   }
 
@@ -72,7 +99,7 @@ export class Session {
 
 /**
  * Makes a function that runs `task` for the newest arguments only: what is asked for while one runs replaces what
- * was asked for before.
+ * was asked for before. Its `settled` settles when nothing runs any more.
  */
 export function newestOnly<A extends unknown[]>(task: (...parameters: A) => Promise<void>) {
   let next: A | undefined
@@ -85,9 +112,10 @@ export function newestOnly<A extends unknown[]>(task: (...parameters: A) => Prom
     }
     running = undefined
   }
-  return (...parameters: A): Promise<void> => {
+  const start = (...parameters: A): Promise<void> => {
     next = parameters
     running ??= run()
     return running
   }
+  return Object.assign(start, { settled: async () => running })
 }

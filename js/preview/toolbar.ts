@@ -17,10 +17,15 @@ export type ToolbarHost = {
 
 const orders: Record<string, [string, Order, boolean]> = {
   status: ['Needs attention first', 'status', false],
-  source: ['Source path', 'sourcePath', false],
-  destination: ['Destination path', 'localPath', false],
+  ready: ['Needs attention last', 'status', true],
+  source: ['Source path, A to Z', 'sourcePath', false],
+  sourceBack: ['Source path, Z to A', 'sourcePath', true],
+  destination: ['Destination, A to Z', 'localPath', false],
+  destinationBack: ['Destination, Z to A', 'localPath', true],
   largest: ['Largest first', 'size', true],
+  smallest: ['Smallest first', 'size', false],
   newest: ['Newest first', 'mtime', true],
+  oldest: ['Oldest first', 'mtime', false],
 }
 
 const statuses: [PlanStatus | undefined, string][] = [

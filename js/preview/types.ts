@@ -1,6 +1,6 @@
 /** The public surface of `rusty-attachments/preview`. */
 
-/// <reference lib="dom" />
+/// <reference lib="dom" preserve="true" />
 
 import type { PathFormat, PathMappingRule, PlanTotals, StorageProfile } from '../types.js'
 

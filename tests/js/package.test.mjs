@@ -87,6 +87,27 @@ for (const options of [
   })
 }
 
+const previewProgram = `
+import { type AttachmentsPreview, type PreviewManifest } from 'rusty-attachments/preview'
+import { decodeManifest, type PathMappingRule } from 'rusty-attachments'
+import 'rusty-attachments/preview'
+
+const preview: AttachmentsPreview | null = document.querySelector('attachments-preview')
+const manifest: PreviewManifest = { name: 'one', data: decodeManifest('{}').encode() }
+preview?.addEventListener('attachments-plan', ({ detail }) => { detail.unmappedCount.toFixed() })
+export const rules: PathMappingRule[] | undefined = preview?.rules
+void preview?.add([manifest])
+`
+
+// Also where a project's own libraries have no DOM: the types ask for it.
+for (const options of [
+  { module: 'esnext', moduleResolution: 'bundler', lib: ['es2022'] },
+  { module: 'node16', lib: ['es2022'] },
+]) {
+  test(`a TypeScript project with module ${options.module} gets the preview’s types`, (t) =>
+    compile(t, previewProgram, options))
+}
+
 // As in @aws-sdk/client-deadline, whose types let every field be undefined.
 const exact = `
 import { downloadJobOutputs, createManifest, generatePathMappingRules } from 'rusty-attachments'

@@ -58,14 +58,14 @@ test('the scroll bar and the list lead to each other, to both ends', () => {
 
 test('a name that a spreadsheet would take for a formula is exported as text', async () => {
   const model = new PlanModel()
-  const paths = ['=1+1', '+a', '-a', '@a', 'a=1']
+  const paths = ['=1+1', '+a', '-a', '@a', 'a=1', '\ta', '\ra']
   const files = paths.map((path) => ({ path, hash: 'a'.repeat(32), size: 1, mtime: 1 }))
   await model.load(1, new Blob([createManifest({ files }).encode()]))
   const sources = [{ id: 1, rootPath: '/p', sourcePathFormat: 'posix', lastModified: 0 }]
   model.plan({ sources, rules: [rule('/q')], destinationPathFormat: 'posix' })
-  const [names, ...lines] = (await (await model.exported('csv')).text()).trimEnd().split('\r\n')
+  const [names, ...lines] = (await (await model.exported('csv')).document.text()).trimEnd().split('\r\n')
   const cells = lines.map((line) => line.split(',')[names.split(',').indexOf('path')])
-  assert.deepEqual(cells.sort(), ["'+a", "'-a", "'=1+1", "'@a", 'a=1'])
+  assert.deepEqual(cells.sort(), [`"'\ra"`, "'\ta", "'+a", "'-a", "'=1+1", "'@a", 'a=1'])
   await assert.rejects(model.exported('xml'), /no export as xml/)
 })
 

@@ -320,6 +320,13 @@ describe('what a person gives it', () => {
     const words = 'Taken from the job’s storage profile; change it if the job’s root was another.'
     await page.getByText(words).waitFor()
     assert.equal(await input.inputValue(), '/projects')
+    // What it was taken from goes, and it with that.
+    await page.getByRole('button', { name: 'Swap the two profiles' }).click()
+    await drop(page, 'attachments-preview', [
+      json('other.json', profile('sp-2', 'LINUX', { Projects: '/other' })),
+    ])
+    await page.getByText(words).waitFor()
+    assert.equal(await input.inputValue(), '/other')
     await input.fill('/projects/Lighthouse')
     await page.getByText(words).waitFor({ state: 'hidden' })
     await page.evaluate(async (text) => {
@@ -334,6 +341,9 @@ describe('what a person gives it', () => {
     const cards = page.locator('.manifests .card')
     await cards.nth(1).getByText('Taken from the first rule;').waitFor()
     assert.equal(await cards.nth(0).locator('.notice').isVisible(), false)
+    await page.getByLabel('Source path of rule 1').fill('/r')
+    assert.equal(await input.nth(0).inputValue(), '/p')
+    assert.equal(await input.nth(1).inputValue(), '/r')
   })
 
   test('on a Mac names that differ in case alone are one', async (t) => {
@@ -464,6 +474,28 @@ describe('while a person works', () => {
     await page.locator('.row[aria-rowindex="3"][aria-selected=true]').waitFor()
   })
 
+  test('the details stay with their file when an edit moves it, and keys go on from where they were closed', async (t) => {
+    const page = await openSample(t, preview)
+    const row = page.locator('.row:not([hidden])').filter({ hasText: 'aux.exr' })
+    await row.click()
+    const before = await row.getAttribute('aria-rowindex')
+    await page.getByRole('button', { name: 'Add a rule' }).click()
+    await page.getByLabel('Source path of rule 3').fill('/scratch')
+    await page.getByLabel('Destination path of rule 3').fill('S:\\')
+    await page.getByRole('button', { name: /^Unmapped 1/ }).waitFor()
+    await page.locator('.row[aria-selected=true]').filter({ hasText: 'aux.exr' }).waitFor()
+    assert.notEqual(await row.getAttribute('aria-rowindex'), before)
+    const details = page.getByRole('region', { name: 'Selected file' })
+    assert.match(await details.innerText(), /aux\.exr/)
+    await page.getByRole('treegrid').focus()
+    for (const key of ['Home', 'ArrowDown', 'ArrowDown', 'Escape']) await page.keyboard.press(key)
+    await details.waitFor({ state: 'hidden' })
+    await page.keyboard.press('ArrowDown')
+    await page.locator('.row[aria-rowindex="5"][aria-selected=true]').waitFor()
+    await page.getByRole('combobox', { name: 'Order' }).selectOption('Smallest first')
+    await rowsWhere(page, ([first]) => first?.size === '2.1 kB')
+  })
+
   test('a rule that is shown alone stays so when it moves up or is edited, until it is removed', async (t) => {
     const page = await openSample(t, preview)
     const second = page.getByRole('region', { name: 'Rule 2' })
@@ -522,6 +554,40 @@ describe('while a person works', () => {
 })
 
 describe('what a person takes along', () => {
+  test('what is exported right behind a search is what that finds, and so many are told', async (t) => {
+    const page = await openSample(t, preview)
+    const found = await page.evaluate(async () => {
+      const preview = document.querySelector('attachments-preview')
+      const search = preview.shadowRoot.querySelector('input[type=search]')
+      for (const words of ['sh010', 'sh020_comp']) {
+        search.value = words
+        search.dispatchEvent(new Event('input'))
+      }
+      preview.shadowRoot.querySelector('[aria-label="Export the shown files as CSV"]').click()
+      return JSON.parse(await (await preview.exportEntries('json')).text()).entries.length
+    })
+    assert.equal(found, 1)
+    await page.getByRole('status').filter({ hasText: '1 file exported.' }).waitFor()
+  })
+
+  test('text that is marked with the mouse is copied, not its row', async (t) => {
+    const page = await openSample(t, preview)
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+    const { x, y, width, height } = await page.locator('.row .sourcePath .name').nth(2).boundingBox()
+    await page.mouse.move(x + 1, y + height / 2)
+    await page.mouse.down()
+    await page.mouse.move(x + width / 2, y + height / 2, { steps: 5 })
+    await page.mouse.up()
+    const marked = await page.evaluate(() => String(getSelection()))
+    assert.ok(marked.length > 1, marked)
+    await page.getByRole('region', { name: 'Selected file' }).waitFor()
+    await page.keyboard.press('Control+c')
+    const end = performance.now() + 5_000
+    const copied = () => page.evaluate(() => navigator.clipboard.readText())
+    while ((await copied()) === '' && performance.now() < end) await page.waitForTimeout(20)
+    assert.equal(await copied(), marked)
+  })
+
   test('what is shown is exported as CSV and as JSON', async (t) => {
     const page = await openSample(t, preview)
     await page.getByRole('button', { name: /^Hazards/ }).click()
@@ -537,7 +603,8 @@ describe('what a person takes along', () => {
     assert.equal(csvName, 'attachments-preview.csv')
     const lines = csv.trimEnd().split('\r\n')
     assert.equal(lines.length, 5)
-    assert.match(lines[0], /^status,sourcePath,localPath,size,modified,reasonCode,reason,/)
+    // By the mark at its beginning a spreadsheet knows it as UTF-8.
+    assert.match(lines[0], /^\ufeffstatus,sourcePath,localPath,size,modified,reasonCode,reason,/)
     assert.ok(lines.some((line) => line.includes('"""aux.exr"" is the name of a device')))
     const [, document] = await save('Export the shown files as JSON')
     const { entries, totals } = JSON.parse(document)
@@ -563,6 +630,92 @@ describe('what a person takes along', () => {
     await page.keyboard.press('Control+c')
     await copied('The row copied')
     assert.equal(await clipboard(), line)
+  })
+})
+
+describe('a page that is not the usual one', () => {
+  test('what a framework wraps and what was set before the element was defined are taken as they are', async (t) => {
+    const page = await openPage(t, preview)
+    await page.addInitScript(
+      ([job, local]) => {
+        const wrapped = (value) =>
+          new Proxy(value, {
+            get(target, name) {
+              const held = Reflect.get(target, name)
+              return typeof held === 'object' && held !== null ? wrapped(held) : held
+            },
+          })
+        new MutationObserver((_, observer) => {
+          const preview = document.querySelector('attachments-preview')
+          if (!preview) return
+          observer.disconnect()
+          globalThis.wasEarly = customElements.get('attachments-preview') === undefined
+          preview.jobStorageProfile = wrapped(job)
+          preview.localStorageProfile = wrapped(local)
+        }).observe(document, { childList: true, subtree: true })
+      },
+      [profile('sp-1', 'LINUX', { P: '/p' }), profile('sp-2', 'LINUX', { P: '/mnt/p' })],
+    )
+    await page.reload()
+    // As a file's time on a disk is told, with a fraction.
+    const add = async (text) => {
+      await customElements.whenDefined('attachments-preview')
+      await document
+        .querySelector('attachments-preview')
+        .add([{ name: 'one', data: text, rootPath: '/p', lastModified: 1.5 }])
+    }
+    await page.evaluate(add, manifest('a'))
+    assert.equal(await page.evaluate(() => globalThis.wasEarly), true)
+    await rowsWhere(page, ([row]) => row?.destination === '/mnt/p/a')
+  })
+
+  test('a file is removed while it is read, and is then not taken on', async (t) => {
+    const page = await openPage(t, preview)
+    const given = profile('sp-1', 'LINUX', { P: '/p' })
+    const taken = await page.evaluate(async (text) => {
+      const preview = document.querySelector('attachments-preview')
+      const added = preview.add([{ name: 'job.json', data: text }])
+      preview.shadowRoot.querySelector('[aria-label="Remove job.json"]').click()
+      await added
+      return preview.jobStorageProfile
+    }, JSON.stringify(given))
+    assert.equal(taken, null)
+  })
+
+  test('of a thousand manifests some hundreds are listed, those that cannot be read first', async (t) => {
+    const page = await openPage(t, preview)
+    await page.evaluate(async (text) => {
+      const preview = document.querySelector('attachments-preview')
+      const add = Array.from({ length: 1_000 }, (_, i) => ({ name: `task ${i}`, data: text, rootPath: '/p' }))
+      await preview.add([...add, { name: 'bad', data: '{}', rootPath: '/p' }])
+    }, manifest('a'))
+    await page.getByText('and 601 more').waitFor()
+    assert.equal(await page.locator('.files li').count(), 400)
+    assert.match(await page.locator('.files li').first().innerText(), /^bad/)
+    await page.getByRole('button', { name: 'Remove bad' }).click()
+    await page.getByText('and 600 more').waitFor()
+  })
+
+  test('a file that is dropped beside the element does nothing, and a folder on a profile’s place is refused', async (t) => {
+    const page = await openPage(t, preview)
+    const devtools = await page.context().newCDPSession(page)
+    const dropped = async (locator, path) => {
+      const { x, y } = await locator.boundingBox()
+      for (const type of ['dragEnter', 'dragOver', 'drop']) {
+        const data = { items: [], files: [path], dragOperationsMask: 1 }
+        await devtools.send('Input.dispatchDragEvent', { type, x: x + 5, y: y + 5, data })
+      }
+    }
+    const slot = page.getByRole('region', { name: 'The job’s storage profile' })
+    await dropped(slot, join(root, 'docs'))
+    await slot.getByText('docs: This cannot be read; is it a folder?').waitFor()
+    await drop(page, 'section[aria-label="The job’s storage profile"]', [
+      { name: 'large', text: '{}'.padEnd(2_000_000) },
+    ])
+    await slot.getByText('large: This is no storage profile: it has 2.0 MB.').waitFor()
+    await dropped(page.locator('body > header'), join(root, 'package.json'))
+    await page.waitForTimeout(300)
+    assert.equal(page.url(), preview.url)
   })
 })
 
@@ -698,6 +851,60 @@ describe('a worker that is gone', () => {
     await amount(page, /^2 files/)
     await banner.waitFor({ state: 'hidden' })
     assert.equal(await page.locator('.files .problem').count(), 0)
+  })
+
+  test('is said where its WebAssembly cannot be had, and had the next time', async (t) => {
+    const page = await openPage(t, preview, { expected: /ERR_FAILED/ })
+    await page.route('**/*.wasm', (route) => route.abort(), { times: 1 })
+    await drop(page, 'attachments-preview', [{ name: 'one', text: manifest('a') }])
+    const banner = page.locator('.banner')
+    await banner.filter({ hasText: /its WebAssembly could not be loaded .* 'wasm-unsafe-eval'\?/ }).waitFor()
+    await page.locator('.files li').filter({ hasText: 'not read' }).waitFor()
+    await page.getByLabel('Asset root', { exact: true }).fill('/p')
+    await amount(page, /^1 file /)
+    await banner.waitFor({ state: 'hidden' })
+  })
+
+  test('is said where none may be started, as from another origin', async (t) => {
+    const page = await openPage(t, preview)
+    // In a sandbox the page is of no origin, so its own files are from another.
+    await page.route('**', async (route) => {
+      const response = await route.fetch()
+      const headers = {
+        'access-control-allow-origin': '*',
+        'content-security-policy': 'sandbox allow-scripts',
+      }
+      await route.fulfill({ response, headers: { ...response.headers(), ...headers } })
+    })
+    await page.addInitScript(() => {
+      globalThis.started = 0
+      globalThis.Worker = new Proxy(Worker, {
+        construct(target, given) {
+          globalThis.started += 1
+          return new target(...given)
+        },
+      })
+    })
+    await page.reload()
+    await page.evaluate(
+      async ([profile, text]) => {
+        const preview = document.querySelector('attachments-preview')
+        preview.jobStorageProfile = preview.localStorageProfile = profile
+        await preview.add([{ name: 'one', data: text }])
+      },
+      [profile('sp-1', 'LINUX', { P: '/p' }), manifest('a')],
+    )
+    await page
+      .locator('.banner')
+      .filter({
+        hasText: /Failed to construct 'Worker'.*; a worker’s script must come from where the page does/,
+      })
+      .waitFor()
+    await page.locator('.files li').filter({ hasText: 'not read' }).waitFor()
+    // It is tried again for what is asked next, not again and again.
+    await page.waitForTimeout(200)
+    const started = await page.evaluate(() => globalThis.started)
+    assert.ok(started < 5, `${started} were asked for`)
   })
 
   test('has left nothing behind when it dies later: the next one reads the files again', async (t) => {
