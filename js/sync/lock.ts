@@ -12,6 +12,12 @@ import { fileError, isFileError } from './file-error.js'
 
 let taken = 0
 
+/** When this process began, by the clock of then: that may be set, or stand still while a machine sleeps. */
+const began = Date.now() - process.uptime() * 1000
+
+/** Locks of ours that could not be given back. */
+const abandoned = new Set<string>()
+
 /**
  * Takes the lock `file`, from a process that is no more if need be.
  *
@@ -27,8 +33,9 @@ export async function lock(file: string): Promise<() => Promise<void>> {
   } catch (thrown) {
     throw fileError(thrown, file)
   } finally {
-    await rm(own, { force: true })
+    await rm(own, { force: true }).catch(() => {})
   }
+  abandoned.delete(file)
   return () => release(file)
 }
 
@@ -68,7 +75,7 @@ async function holder(file: string): Promise<number | null> {
   try {
     const text = (await readFile(file, 'utf8')).trim()
     const pid = /^[0-9]{1,10}$/.test(text) ? Number(text) : 0
-    return pid > 0 && lives(pid) && !(await isOlderThanUs(file, pid)) ? pid : null
+    return pid > 0 && lives(pid) && !(await isOver(file, pid)) ? pid : null
   } catch (thrown) {
     if (isFileError(thrown, 'ENOENT')) return null
     throw thrown
@@ -84,10 +91,10 @@ function lives(pid: number): boolean {
   }
 }
 
-/** A lock with our id from before we began is that of a predecessor: containers give each run the same id. */
-async function isOlderThanUs(file: string, pid: number): Promise<boolean> {
+/** A lock with our id that nobody holds: from before we began, since containers give each run the same id, or ours. */
+async function isOver(file: string, pid: number): Promise<boolean> {
   if (pid !== process.pid) return false
-  const began = Date.now() - process.uptime() * 1000
+  if (abandoned.has(file)) return true
   return (await stat(file)).mtimeMs < began - 1000
 }
 
@@ -101,6 +108,11 @@ async function linked(own: string, file: string): Promise<boolean> {
   }
 }
 
+/** Never fails: that would hide how the pass has ended. */
 async function release(file: string): Promise<void> {
-  if ((await readFile(file, 'utf8').catch(() => '')) === String(process.pid)) await rm(file, { force: true })
+  try {
+    if ((await readFile(file, 'utf8')) === String(process.pid)) await rm(file)
+  } catch (thrown) {
+    if (!isFileError(thrown, 'ENOENT')) abandoned.add(file)
+  }
 }

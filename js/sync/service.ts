@@ -99,7 +99,7 @@ export class DeadlineService {
     try {
       return await this.#send(operation, input, signal)
     } catch (thrown) {
-      const error = understood(thrown as SdkError, operation, input, signal)
+      const error = understood(thrown, operation, input, signal)
       if (error.code !== 'CREDENTIALS') throw error
     }
     // What the SDK remembers may have expired: once more with credentials that are fetched now.
@@ -107,7 +107,7 @@ export class DeadlineService {
       await this.#client.config.credentials({ forceRefresh: true })
       return await this.#send(operation, input, signal)
     } catch (thrown) {
-      throw understood(thrown as SdkError, operation, input, signal)
+      throw understood(thrown, operation, input, signal)
     }
   }
 
@@ -156,20 +156,24 @@ async function collect(body: Response['body']): Promise<Uint8Array> {
 
 /** What the SDK threw, in our words. */
 function understood(
-  thrown: SdkError,
+  something: unknown,
   operation: string,
   input: object,
   signal: AbortSignal,
 ): AttachmentsError {
+  // A provider of credentials may throw whatever it likes.
+  const thrown: SdkError = something instanceof Error ? something : new Error(String(something))
   const { httpStatusCode: status, requestId } = thrown.$metadata ?? {}
-  const said = thrown.message.replace(/\.?\s*$/, '')
+  // Of a wrong signature the service goes on with what should have been signed, the session token included.
+  const [said] = thrown.message.split('\n', 1).map((line) => line.replace(/\.?\s*$/, '')) as [string]
+  const cause = /Signature/.test(thrown.name) ? undefined : thrown
   const [code, message] = signal.aborted
     ? (['CANCELLED', 'it was cancelled'] as const)
     : meaning(thrown, status, operation, said)
   const details: Record<string, unknown> = { operation, error: thrown.name, ...input }
   if (status !== undefined) details['status'] = status
   if (requestId !== undefined) details['requestId'] = requestId
-  return new AttachmentsError(code, message, details, { cause: signal.aborted ? signal.reason : thrown })
+  return new AttachmentsError(code, message, details, { cause: signal.aborted ? signal.reason : cause })
 }
 
 function meaning(
@@ -183,6 +187,9 @@ function meaning(
   }
   if (/CredentialsProvider|TokenProvider/.test(name)) {
     return ['CREDENTIALS', `no credentials for Deadline Cloud: ${said}; pass \`credentials\`, or sign in`]
+  }
+  if (status === 401) {
+    return ['CREDENTIALS', `Deadline Cloud did not accept the credentials (${said}); renew them`]
   }
   if (name === 'AccessDeniedException' || status === 403) {
     return ['ACCESS_DENIED', `${operation} was refused: ${said}; allow deadline:${operation} on the queue`]
@@ -198,10 +205,18 @@ function meaning(
   if ((/Timeout/i.test(name) && !isBroken) || code === 'ETIMEDOUT' || status === 408) {
     return ['TIMEOUT', `Deadline Cloud did not answer ${operation} in time; try again later`]
   }
+  const isInBetween = status !== undefined && ((status >= 300 && status < 400) || status === 407)
+  if (isInBetween) {
+    return [
+      'NETWORK',
+      `something between here and Deadline Cloud answered ${operation} with ${status}: ${said}`,
+    ]
+  }
   if (status !== undefined && status >= 500) {
     return ['NETWORK', `Deadline Cloud failed at ${operation}: ${said}; try again later`]
   }
-  if (status !== undefined || /Region|Endpoint/i.test(said)) {
+  const isOfNetwork = /^E[A-Z]+/.test(code ?? '') || /IDPCommunication/.test(name)
+  if (!isOfNetwork && (status !== undefined || /Region|Endpoint/i.test(said))) {
     return ['INVALID_ARGUMENT', `${operation} was not understood: ${said}`]
   }
   return ['NETWORK', `Deadline Cloud cannot be reached for ${operation}: ${said || (code ?? name)}`]

@@ -7,6 +7,7 @@ import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 
 import { syncOutputs } from 'rusty-attachments'
 
@@ -146,6 +147,33 @@ test('a pass needs nothing that Node 20.0 has not', async (t) => {
   t.after(() => (AbortSignal.any = any))
   delete AbortSignal.any
   assert.equal((await syncOutputs(options)).stats.filesTransferred, count)
+})
+
+test('a session token is told to nobody, though the service repeats it where a signature is wrong', async (t) => {
+  const { farm, options } = await startWithFiles(t, 1)
+  const credentials = { ...farm.credentials, secretAccessKey: 'wrong', sessionToken: 'the-token' }
+  const error = await syncOutputs({ ...options, deadline: clientOf({ ...farm, credentials }) }).catch(
+    (thrown) => thrown,
+  )
+  assert.ok(coded('CREDENTIALS', /did not accept the credentials \(The signature does not match/)(error))
+  assert.doesNotMatch(inspect(error, { depth: null }), /the-token/)
+})
+
+test('what time or a sign-in can mend is not called a mistake of the caller', async (t) => {
+  const { farm, options } = await startWithFiles(t, 1)
+  for (const [status, code] of [
+    [401, 'CREDENTIALS'],
+    [407, 'NETWORK'],
+    [302, 'NETWORK'],
+  ]) {
+    await farm.setRules({ requests: { operation: 'SearchJobs' }, effect: refused(status, 'Whatever') })
+    await assert.rejects(syncOutputs(options), coded(code))
+  }
+  const failing = (thrown) =>
+    syncOutputs({ ...options, deadline: clientOf({ ...farm, credentials: () => Promise.reject(thrown) }) })
+  const unreached = Object.assign(new Error('getaddrinfo ENOTFOUND endpoint.example'), { code: 'ENOTFOUND' })
+  await assert.rejects(failing(unreached), coded('NETWORK', /endpoint\.example/))
+  await assert.rejects(failing('no luck'), coded('NETWORK', /no luck/))
 })
 
 test('credentials that expired are asked for once more', async (t) => {

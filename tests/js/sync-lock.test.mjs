@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -64,5 +64,34 @@ test('the lock is given back however a pass ends', async (t) => {
     throw new Error('no more')
   }
   await assert.rejects(syncOutputs({ ...options, onEvent }), /no more/)
+  assert.ok(!existsSync(lock))
+})
+
+test('a clock that is set while a sync runs makes its lock no stale one', async (t) => {
+  const { options } = await startLocked(t)
+  const now = Date.now
+  t.after(() => (Date.now = now))
+  let second
+  const onEvent = ({ type }) => {
+    if (type !== 'pass-started') return
+    Date.now = () => now() + 3_600_000
+    second = syncOutputs({ ...options, onEvent: undefined }).catch((thrown) => thrown)
+    return second.finally(() => (Date.now = now))
+  }
+  await syncOutputs({ ...options, onEvent })
+  assert.ok(coded('CHECKPOINT', /another sync in this process/)(await second))
+})
+
+test('a lock that could not be given back hides no outcome and stops no later sync', async (t) => {
+  const { options, lock } = await startLocked(t)
+  const onEvent = ({ type }) => {
+    if (type !== 'pass-started') return
+    rmSync(lock)
+    mkdirSync(lock)
+  }
+  await syncOutputs({ ...options, onEvent })
+  rmdirSync(lock)
+  writeFileSync(lock, String(process.pid))
+  await syncOutputs(options)
   assert.ok(!existsSync(lock))
 })

@@ -68,9 +68,12 @@ impl Service {
             return Err(self.refusal("InvalidSignature", message));
         }
         if signature(head, body, &known.credentials.secret_access_key).is_none_or(|valid| !valid) {
-            return Err(
-                self.refusal("InvalidSignature", "The signature does not match the one calculated here.")
+            // The services say what should have been signed, in full.
+            let token = header(&head.headers, "x-amz-security-token").unwrap_or_default();
+            let message = format!(
+                "The signature does not match the one calculated here.\n\nSigned headers:\nx-amz-security-token:{token}"
             );
+            return Err(self.refusal("InvalidSignature", message));
         }
         let token = known.credentials.session_token.as_deref();
         if token.is_some() && token != header(&head.headers, "x-amz-security-token") {

@@ -192,6 +192,25 @@ mod tests {
         fs::remove_dir_all(home).unwrap();
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn where_a_file_system_cannot_be_flushed_as_a_whole_each_file_is() {
+        let home = home("one-by-one");
+        let names: Vec<String> = (0..MANY).map(|number| number.to_string()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let alone: Flush = Arc::new(|_, path, extent| match extent {
+            Extent::FileSystem => Err(ErrorKind::Unsupported.into()),
+            Extent::Alone if path.ends_with("3") => Err(io::Error::other("lost")),
+            Extent::Alone => Ok(()),
+        });
+        let files = written(&home, &names, true);
+        let flushed = flush_files(files, &CancellationToken::new(), &alone).await.unwrap();
+        let lost = flushed.iter().enumerate().filter(|(_, flushed)| flushed.is_err());
+        assert_eq!(lost.map(|(number, _)| number).collect::<Vec<_>>(), [3]);
+        assert!(!home.join("3").exists());
+        fs::remove_dir_all(home).unwrap();
+    }
+
     #[tokio::test]
     async fn what_was_written_and_could_not_be_flushed_is_not_there_for_the_next_run() {
         let home = home("lost");

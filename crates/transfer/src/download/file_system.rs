@@ -4,7 +4,7 @@
 #[cfg(target_os = "linux")]
 use std::{
     fs::File,
-    io,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
 };
 
@@ -42,9 +42,11 @@ pub(super) fn flush_file_systems(files: &[Flushing], sync: &Flush) -> Option<Vec
     };
     let opened: Option<Vec<_>> = directories.into_iter().map(open).collect();
     let flush = |(device, directory, opened): (u64, PathBuf, File)| {
-        (device, sync(&opened, &directory, Extent::FileSystem).at("flush", &directory))
+        let flushed = sync(&opened, &directory, Extent::FileSystem);
+        let is_possible = !flushed.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unsupported);
+        is_possible.then(|| (device, flushed.at("flush", &directory)))
     };
-    let flushed: BTreeMap<u64, Result<()>> = opened?.into_iter().map(flush).collect();
+    let flushed: BTreeMap<u64, Result<()>> = opened?.into_iter().map(flush).collect::<Option<_>>()?;
     let result = |(file, device): (&Flushing, Result<u64>)| {
         let result = flushed[&device?].clone();
         if result.is_err() {
