@@ -9,7 +9,7 @@ import { DownloadInWords } from './download-in-words.js'
 import type { Interruption } from './interruption.js'
 import { CommandError, status } from './failure.js'
 import { type OutputOptions, Outputs, type Placeless } from './outputs.js'
-import { type Directories, foldersBelow, hostFormat, localPath } from './places.js'
+import { type Directories, foldersBelow, localPath } from './places.js'
 import { ask } from './questions.js'
 import { conflictResolution, formatOf } from './settings.js'
 import { clean, type Terminal } from './terminal.js'
@@ -71,13 +71,9 @@ export async function download(
 type Placed = { places: Directories; leftOut: number }
 
 /** Folders here for roots of another kind of machine, unless storage profiles say what has a place and what not. */
-function suggestedPlaces({ localProfile, roots }: Outputs): Directories {
-  if (localProfile !== undefined) return new Map()
-  // Of all the roots, so that each has the same folder whatever part of the outputs is asked for.
-  return foldersBelow(
-    process.cwd(),
-    roots.filter(({ format }) => format !== hostFormat),
-  )
+function suggestedPlaces({ strangeRoots }: Outputs): Directories {
+  // Of all of them, so that each has the same folder whatever part of the outputs is asked for.
+  return foldersBelow(process.cwd(), strangeRoots)
 }
 
 function placesUnasked(placeless: Placeless[], outputs: Outputs, isYes: boolean): Placed {

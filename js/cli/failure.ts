@@ -53,9 +53,9 @@ export function codeOf(thrown: unknown): ErrorCode | null {
   return thrown instanceof AttachmentsError ? thrown.code : null
 }
 
-/** Whether it was thrown because a signal has aborted. */
+/** Whether it was thrown because a signal has aborted, be it by way of something that failed for that. */
 export function isAbort(thrown: unknown): boolean {
-  return thrown instanceof Error && thrown.name === 'AbortError'
+  return thrown instanceof Error && (thrown.name === 'AbortError' || isAbort(thrown.cause))
 }
 
 function inOptions(

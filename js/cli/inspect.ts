@@ -19,6 +19,7 @@ export async function inspect(
   interruption: Interruption,
 ): Promise<number> {
   const { manifest, metadata } = await findManifest(name, options, interruption.signal)
+  await interruption.listen()
   if (formatOf(options.output) === 'json') inJson(manifest, metadata, terminal)
   else await inWords(name, manifest, metadata, terminal, interruption)
   return status.done

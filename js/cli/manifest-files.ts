@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 
 import { defaultProvider } from '../credentials.js'
 import { AttachmentsError, decodeManifest, DownloadOrchestrator } from '../index.js'
+import { unlessAborted } from '../sync/cancelling.js'
 import type { DownloadedManifest, Manifest, S3Settings } from '../types.js'
 import { Configuration, expandHome } from './configuration.js'
 import { CommandError, UsageError } from './failure.js'
@@ -49,7 +50,7 @@ async function fromS3(
   const configuration = Configuration.read()
   useNetworkOf(configuration)
   const s3 = await bucketOf(bucket, key, profile ?? configuration.profile(), region, configuration, signal)
-  return new DownloadOrchestrator({ s3 }).downloadManifest(key)
+  return unlessAborted(new DownloadOrchestrator({ s3 }).downloadManifest(key), signal)
 }
 
 /** A queue's manifest names its queue, whose role may read it. Others are read as whoever asks. */

@@ -18,6 +18,7 @@ import {
   type Root,
   rootsOf,
   sideOf,
+  strangeRoots,
 } from './places.js'
 import { type Job, Queue, type Step } from './queue.js'
 import { type Format, missing, type QueueOptions, queueSettings, type QueueSettings } from './settings.js'
@@ -56,7 +57,7 @@ export class Outputs {
   readonly s3: S3Settings
   /** The step whose outputs alone are wanted. */
   readonly step: Step | undefined
-  /** This machine's storage profile, where it is used. */
+  /** This machine's storage profile, where the paths of some job are mapped to it. */
   readonly localProfile: StorageProfile | undefined
   /** What should be known about the storage profiles. */
   readonly warnings: string[]
@@ -64,7 +65,8 @@ export class Outputs {
   readonly #profiles: ReadonlyMap<string, StorageProfile>
   readonly #sessionActionIds: string[]
   readonly #signal: AbortSignal
-  #directories: Directories
+  readonly #directories: Directories
+  #places: Directories = new Map()
 
   private constructor(
     options: OutputOptions,
@@ -111,9 +113,14 @@ export class Outputs {
     )
   }
 
-  /** Puts the files of some roots below local directories. */
-  place(directories: Directories): void {
-    this.#directories = new Map([...this.#directories, ...directories])
+  /** The roots of another kind of machine that no storage profiles speak of. */
+  get strangeRoots(): Root[] {
+    return strangeRoots(this.jobs, { profiles: this.#profiles, localProfile: this.localProfile })
+  }
+
+  /** Puts those files of some roots below local directories that have no other place. */
+  place(places: Directories): void {
+    this.#places = places
   }
 
   /** Lists and reads the manifests, and looks what is there already. Writes nothing. */
@@ -122,6 +129,7 @@ export class Outputs {
     const { include, matchPathsBy, stepId, taskId } = this.#options
     const { jobProfiles, localProfile } = mappingOf(this.jobs, {
       directories: this.#directories,
+      places: this.#places,
       profiles: this.#profiles,
       localProfile: this.localProfile,
     })
@@ -222,7 +230,7 @@ async function profilesOf(
   ])
   return {
     profiles: new Map(profiles.map((profile) => [profile.storageProfileId!, profile])),
-    localProfile,
+    localProfile: ids.size > 0 ? localProfile : undefined,
     warnings,
   }
 }

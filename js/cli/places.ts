@@ -44,6 +44,13 @@ function directoryOf(argument: string, roots: Root[]): [root: string, directory:
   throw new UsageError(`--root ${argument} names no asset root of what is downloaded; they are: ${known}`)
 }
 
+/** Whether a path is that of a folder, or lies below it. */
+function isWithin(path: string, folder: string, format: PathFormat): boolean {
+  const above = folder.replace(format === 'windows' ? /[\\/]+$/ : /\/+$/, '')
+  const rest = path.slice(above.length)
+  return isSame(path.slice(0, above.length), above, format) && /^(?:$|[\\/])/.test(rest)
+}
+
 function isSame(one: string, other: string, format: PathFormat): boolean {
   return format === 'windows'
     ? one.toLowerCase().replaceAll('/', '\\') === other.toLowerCase().replaceAll('/', '\\')
@@ -89,7 +96,10 @@ export type Mapping = { jobProfiles: StorageProfile[]; localProfile: StorageProf
 
 /** What {@link mappingOf} is told besides the jobs. */
 export type MappingOptions = {
+  /** Where somebody wants all files of a root, whatever storage profiles say. */
   directories: Directories
+  /** Where those files of a root go that have no other place. */
+  places: Directories
   /** The profiles that jobs were submitted with, by id; none where storage profiles are not used. */
   profiles: ReadonlyMap<string, StorageProfile>
   /** This machine's, where storage profiles are used. */
@@ -99,39 +109,61 @@ export type MappingOptions = {
 /** The id under which a job's side of the mapping goes. */
 export const sideOf = (job: Job) => `job ${job.jobId}`
 
+/** The storage profile that a job was submitted with, where its paths are mapped by it. */
+function profileOf(
+  { storageProfileId }: Job,
+  { profiles, localProfile }: Pick<MappingOptions, 'profiles' | 'localProfile'>,
+): StorageProfile | undefined {
+  return localProfile && profiles.get(storageProfileId ?? '')
+}
+
+/** The roots of another kind of machine that no storage profiles speak of. */
+export function strangeRoots(
+  jobs: Job[],
+  mapping: Pick<MappingOptions, 'profiles' | 'localProfile'>,
+): Root[] {
+  return rootsOf(jobs.filter((job) => !profileOf(job, mapping))).filter(({ format }) => format !== hostFormat)
+}
+
 /**
  * Every root becomes a location that both sides have under the same name, beside the locations that their storage
  * profiles share. So one mechanism answers for profiles, `--root` and `--to`, for one job and for several.
  */
-export function mappingOf(jobs: Job[], { directories, profiles, localProfile }: MappingOptions): Mapping {
-  const roots = rootsOf(jobs)
+export function mappingOf(jobs: Job[], options: MappingOptions): Mapping {
+  const { directories, places, localProfile } = options
   const name = (root: string) => `asset root ${root}`
   const location = (name: string, path: string) => ({ name, path, type: 'LOCAL' as const })
-  const shared = roots.every(({ path }) => directories.has(path))
-    ? []
-    : (localProfile?.fileSystemLocations ?? [])
-  const local = [...shared, ...[...directories].map(([root, directory]) => location(name(root), directory))]
+  const shared = localProfile?.fileSystemLocations ?? []
+  const said = new Map([...places, ...directories])
+  const local = [...shared, ...[...said].map(([root, directory]) => location(name(root), directory))]
   const jobProfiles = jobs.map((job) => {
-    const profile = profiles.get(job.storageProfileId ?? '')
-    const isMapped = localProfile !== undefined && profile !== undefined
-    const staysAsItIs = !isMapped || profile.storageProfileId === localProfile.storageProfileId
+    const profile = profileOf(job, options)
+    const staysAsItIs = !profile || profile.storageProfileId === localProfile?.storageProfileId
     const own = rootsOf([job])
+    const moved = own.filter(({ path }) => directories.has(path))
+    // Of two rules the one with the longer path wins, so those of a profile have no say below a root that is moved.
+    const mapped = (profile?.fileSystemLocations ?? []).filter(
+      (location) => !moved.some(({ path, format }) => isWithin(location.path ?? '', path, format)),
+    )
+    const isMapped = ({ path, format }: Root) =>
+      mapped.some(
+        (location) =>
+          shared.some(({ name }) => name === location.name) && isWithin(path, location.path ?? path, format),
+      )
     const placed = own.filter(
-      ({ path, format }) => directories.has(path) || (staysAsItIs && format === hostFormat),
+      (root) =>
+        directories.has(root.path) ||
+        (places.has(root.path) && !isMapped(root)) ||
+        (staysAsItIs && root.format === hostFormat),
     )
     for (const { path } of placed) {
-      if (!directories.has(path) && !local.some((known) => known.name === name(path))) {
-        local.push(location(name(path), path))
-      }
+      if (!local.some((known) => known.name === name(path))) local.push(location(name(path), path))
     }
     return {
       storageProfileId: sideOf(job),
       displayName: profile?.displayName ?? job.name,
       osFamily: profile?.osFamily ?? family(own[0]?.format ?? hostFormat),
-      fileSystemLocations: [
-        ...(isMapped ? (profile.fileSystemLocations ?? []) : []),
-        ...placed.map(({ path }) => location(name(path), path)),
-      ],
+      fileSystemLocations: [...mapped, ...placed.map(({ path }) => location(name(path), path))],
     }
   })
   return {

@@ -31,7 +31,9 @@ export async function plan(
   const { signal } = interruption
   const say = formatOf(options.output) === 'json' ? inJson : inWords
   if (manifests.length > 0) {
-    await say(await planOfFiles(manifests, options, signal), undefined, terminal, interruption)
+    const plan = await planOfFiles(manifests, options, signal)
+    await interruption.listen()
+    await say(plan, undefined, terminal, interruption)
     return status.done
   }
   const line = new ProgressLine(terminal)

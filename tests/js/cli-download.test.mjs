@@ -9,7 +9,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { DownloadOrchestrator, parseOutputManifestKey } from 'rusty-attachments'
 
-import { configure, lastLine, run, runInTerminal, runUnread, startStudio } from './command-line.mjs'
+import {
+  configure,
+  lastLine,
+  run,
+  runInTerminal,
+  runOntoFullDisk,
+  runUnread,
+  startStudio,
+} from './command-line.mjs'
 import { job, operations, session, task, tree } from './queue.mjs'
 import { s3Of } from './support.mjs'
 
@@ -311,6 +319,66 @@ describe('for a script', () => {
     assert.match(mistyped.stderr, /names no asset root.*they are: P:\\Projects\\Lighthouse/)
   })
 
+  test('--root wins over a location of the storage profiles below the root, and an answer does not', async (t) => {
+    const studio = await startStudio(t)
+    const { farm, home, env } = studio
+    const local = (name, path) => ({ name, path, type: 'LOCAL' })
+    const nas = join(home, 'nas')
+    const profile = (name, osFamily, path) => ({
+      event: 'storageProfile',
+      name,
+      osFamily,
+      locations: [local('Beauty', path)],
+    })
+    const roots = ['P:\\Projects\\Two', 'C:\\Temp'].map((path) => ({ path, format: 'windows' }))
+    const written = [
+      { path: 'beauty/0001.exr', text: 'one' },
+      { path: 'notes.txt', text: 'two' },
+      { path: 'log', text: 'three', root: 1 },
+    ]
+    const names = await farm.happen(
+      profile('desk', 'WINDOWS', 'p:/Projects/Two/Beauty'),
+      profile('laptop', 'LINUX', nas),
+      job('Two', { storageProfile: 'desk', roots }),
+      session('Two'),
+      { event: 'task', job: 'Two', session: 'one', task: 0, files: written },
+    )
+    const { jobId } = names.jobs.Two
+    await configure(home, farm, { storageProfileId: names.storageProfiles.laptop, jobId })
+    const at = { env, cwd: home }
+    await run(['download', '--root', 'P:\\Projects\\Two=mine'], at)
+    assert.deepEqual(tree(join(home, 'mine')), { 'beauty/0001.exr': 'one', 'notes.txt': 'two' })
+    assert.deepEqual(tree(nas), {})
+    const asked = runInTerminal(['download'], at)
+    await asked.see(/Where should its 1 file go\? \[leave them out\] $/)
+    asked.type('answered\r')
+    await asked.see(/C:\\Temp has no place/)
+    asked.type('\r')
+    await asked.ended
+    assert.deepEqual(
+      [tree(join(home, 'answered')), tree(nas)],
+      [{ 'notes.txt': 'two' }, { '0001.exr': 'one' }],
+    )
+  })
+
+  test('a job without a storage profile is treated as one, though this machine has one', async (t) => {
+    const { farm, home, projects, at, jobId } = await lighthouse(t, withoutProfile)
+    const refused = await run(['download', '--output', 'verbose'], at)
+    assert.equal(refused.code, 1)
+    assert.match(refused.stderr, /\nerror: P:\\Projects\\Lighthouse is a path .* --yes\n$/)
+    assert.doesNotMatch(refused.stdout, /Mapped to/)
+    const asked = runInTerminal(['download'], at)
+    await asked.see(/Where should its 3 files go\? \[.*Lighthouse\] $/)
+    asked.type('\x03')
+    await asked.ended
+    const names = await farm.happen(job('cat'), session('cat'), task('cat', 0, { 'a.png': 'a' }))
+    const both = ['--job-id', jobId, '--job-id', names.jobs.cat.jobId]
+    const { code, stdout } = await run(['download', '--yes', '--output', 'verbose', ...both], at)
+    assert.equal(code, 0)
+    assert.match(stdout, /Mapped to/)
+    assert.deepEqual([tree(join(home, 'Lighthouse')), tree(projects)], [files, { 'cat/a.png': 'a' }])
+  })
+
   test('with --yes each of several roots of one name has a folder of its own', async (t) => {
     const { farm, home, at, jobId } = await lighthouse(t, withoutProfile)
     const roots = [{ path: 'Q:\\Archive\\LIGHTHOUSE', format: 'windows' }]
@@ -412,6 +480,21 @@ describe('for a script', () => {
     assert.ok(Object.keys(tree(projects)).length < 3)
     const unknown = ['download', '--job-id', `job-${'9'.repeat(32)}`]
     assert.equal((await runUnread(unknown, at, { beginning: false })).code, 1)
+  })
+
+  test('what cannot be written is an error in one line', async (t) => {
+    const { at } = await lighthouse(t)
+    for (const parameters of [
+      ['download', '--output', 'json'],
+      ['plan', '--output', 'verbose'],
+      ['--help'],
+    ]) {
+      const { code, stderr } = await runOntoFullDisk(parameters, at)
+      const [last, ...others] = stderr.trim().split('\n').reverse()
+      assert.match(last, /^error: what it prints cannot be written: .*no space left/i)
+      assert.deepEqual(others, [])
+      assert.equal(code, 1)
+    }
   })
 
   test('bucket and manifests are read with the role of the queue', async (t) => {

@@ -4,11 +4,12 @@ import assert from 'node:assert/strict'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 import { createManifest, DownloadOrchestrator, planDownload, PathMappingApplier } from 'rusty-attachments'
 
 import { run, runInTerminal, runUnread, startStudio } from './command-line.mjs'
-import { job, session, task, tree } from './queue.mjs'
+import { job, operations, session, task, tree } from './queue.mjs'
 import { folder, s3Of } from './support.mjs'
 
 const files = [
@@ -224,6 +225,31 @@ describe('in S3', () => {
     )
     const planned = await run(['plan', address, '--to', 'x'], at)
     assert.equal(planned.lines()[0].localPath, join(at.cwd, 'x/a.png'))
+  })
+
+  test('Ctrl-C does not wait for it, nor for the role that may read it', async (t) => {
+    const { farm, at, address } = await studioWithManifest(t)
+    const waiting = [
+      ['S3', { keyContains: '/Manifests/' }],
+      ['AssumeQueueRoleForUser', { operation: 'AssumeQueueRoleForUser' }],
+    ]
+    for (const [operation, requests] of waiting) {
+      await farm.setRules({ requests, effect: { delay: { milliseconds: 30_000 } } })
+      for (const parameters of [
+        ['inspect', address],
+        ['plan', address],
+      ]) {
+        await farm.forgetRequests()
+        const session = runInTerminal([...parameters, '--output', 'json'], at)
+        while (!(await operations(farm))[operation]) await sleep(20)
+        session.type('\x03')
+        const began = performance.now()
+        const { code, screen } = await session.ended
+        assert.equal(code, 130, screen)
+        assert.doesNotMatch(screen, /error|files/)
+        assert.ok(performance.now() - began < 10_000)
+      }
+    }
   })
 
   test('one that is not there is said to be not there', async (t) => {

@@ -1,7 +1,8 @@
 // What the tests of the command line share: the program as a person and as another program run it.
 
 import { execFile, spawn } from 'node:child_process'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdir, open, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 
 import pty from '@lydell/node-pty'
@@ -90,6 +91,24 @@ export function runUnread(parameters, { env, cwd }, { beginning = true } = {}) {
     else child.stdout.destroy()
     child.once('close', (code) => resolve({ code, stderr }))
   })
+}
+
+/** Runs the program with an output that takes nothing. */
+export async function runOntoFullDisk(parameters, { env, cwd }) {
+  const full = await open('/dev/full', 'w')
+  try {
+    const child = spawn(process.execPath, [program, ...parameters], {
+      env,
+      cwd,
+      stdio: ['ignore', full.fd, 'pipe'],
+    })
+    let stderr = ''
+    child.stderr.on('data', (data) => (stderr += data))
+    const [code] = await once(child, 'close')
+    return { code, stderr }
+  } finally {
+    await full.close()
+  }
 }
 
 /** Lines of JSON, each as a value. */
