@@ -416,7 +416,8 @@ class Line {
     // In its folder a file needs no more than its name.
     this.#destination.show(level > 1 ? split(localPath ?? '').name : (localPath ?? ''), localPath ?? '')
     const why = sentence(reason?.message ?? '')
-    setText(this.#reason, why)
+    // A row has room for what is wrong; what to do about it stands in the details.
+    setText(this.#reason, why.split('; ', 1)[0]!)
     this.#reason.title = why
     setText(this.#size, size === undefined ? '' : bytes(size))
     setText(this.#time, mtime === undefined ? '' : localTime(mtime))

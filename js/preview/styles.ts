@@ -188,8 +188,8 @@ summary { color: var(--faint); font-size: 12.5px; cursor: pointer }
 .row .arrow { width: 13px; height: 13px; color: var(--faint) }
 .row .reason { flex: 1 1 0; min-width: 0; overflow: hidden; text-overflow: ellipsis; white-space: nowrap;
   font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'Open Sans', sans-serif; font-size: 12.5px }
-[data-status='hazard'] .reason { color: var(--warn); flex: 1 1 40% }
-[data-status='hazard'] .localPath .text { flex: 0 1 auto; max-width: 62% }
+[data-status='hazard'] .reason { color: var(--warn); flex: 0 1 auto }
+[data-status='hazard'] .localPath .text { flex: 1 8 auto; min-width: 30% }
 [data-status='unmapped'] .reason { color: var(--bad) }
 [data-kind='entry'][data-status='unmapped'] .arrow { display: none }
 .row .chevron { display: none; color: var(--faint) }
