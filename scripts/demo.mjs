@@ -16,6 +16,9 @@ install()
 await build()
 buildFarm()
 
+// Who tries the demo has chosen neither the SDK nor its warnings.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+
 // Of what has just been built.
 const { downloadJobOutputs } = await import('rusty-attachments')
 const { ProgressLine } = await import('../dist/cli/progress-line.js')
