@@ -300,7 +300,10 @@ export type PlanOptions = {
   caseInsensitive?: boolean | undefined
   /** Only files that match one of these; see {@link matchesIncludeFilters}. */
   include?: string[] | undefined
-  /** Whether `include` is matched against the local path (default) or the path as the job wrote it. */
+  /**
+   * Whether `include` is matched against the local path (default) or the path as the job wrote it. A file without a
+   * place here is matched by the job's, unless a filter is absolute.
+   */
   matchPathsBy?: 'local' | 'job' | undefined
 }
 
@@ -652,7 +655,10 @@ type OutputOptions = TransferOptions & {
   localStorageProfile?: StorageProfile | undefined
   /** Only files that match one of these; see {@link matchesIncludeFilters}. */
   include?: string[] | undefined
-  /** Whether `include` is matched against the local path (default) or the path as the job wrote it. */
+  /**
+   * Whether `include` is matched against the local path (default) or the path as the job wrote it. A file without a
+   * place here is matched by the job's, unless a filter is absolute.
+   */
   matchPathsBy?: 'local' | 'job' | undefined
 }
 

@@ -10,6 +10,7 @@ pub fn matches_include_filters(path: &str, filters: &[impl AsRef<str>]) -> bool 
 #[derive(Debug, Clone)]
 pub(crate) struct IncludeFilter {
     tokens: Vec<Token>,
+    is_absolute: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,10 +29,16 @@ enum Token {
 
 impl IncludeFilter {
     pub(crate) fn new(filter: &str) -> Self {
-        let is_anchored = filter.starts_with(['/', '*']) || filter.chars().nth(1) == Some(':');
+        let is_absolute = filter.starts_with('/') || filter.chars().nth(1) == Some(':');
+        let is_anchored = is_absolute || filter.starts_with('*');
         let prefix = if is_anchored { "" } else { "*/" };
         let suffix = if filter.ends_with('/') { "*" } else { "" };
-        Self { tokens: tokenize(&format!("{prefix}{filter}{suffix}")) }
+        Self { tokens: tokenize(&format!("{prefix}{filter}{suffix}")), is_absolute }
+    }
+
+    /// Whether it begins at a root or a drive, and not anywhere in a path.
+    pub(crate) fn is_absolute(&self) -> bool {
+        self.is_absolute
     }
 
     pub(crate) fn matches(&self, path: &str) -> bool {

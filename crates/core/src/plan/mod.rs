@@ -509,13 +509,16 @@ impl Planner {
         self.include.iter().any(|filter| filter.matches(path))
     }
 
-    /// A file without a place has only the job's path; by local paths nothing can rule it out.
+    /// A file without a place has only the job's path. That rules it out by local paths too, unless a filter names an
+    /// absolute one, where it might have come to be.
     fn unmapped(&self, sources: &[Source]) -> Vec<(u32, u32)> {
+        let names_local =
+            self.match_paths_by == MatchPathsBy::Local && self.include.iter().any(IncludeFilter::is_absolute);
+        let takes_all = self.include.is_empty() || names_local;
         let mut unmapped = Vec::new();
         for (number, source) in sources.iter().enumerate() {
             for index in 0..source.resolved.unmapped_count() {
-                let by_job = self.match_paths_by == MatchPathsBy::Job && !self.include.is_empty();
-                if !by_job || self.matches(&source.resolved.unmapped_job_path(index)) {
+                if takes_all || self.matches(&source.resolved.unmapped_job_path(index)) {
                     unmapped.push((number as u32, index as u32));
                 }
             }

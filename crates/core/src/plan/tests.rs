@@ -270,6 +270,18 @@ fn a_file_where_a_directory_must_be_is_a_hazard() {
 }
 
 #[test]
+fn a_file_without_a_place_is_ruled_out_by_its_name_but_not_by_a_place_that_it_might_have_had() {
+    let unmapped = |filter: &str| {
+        let mut from = source(manifest(&[("cache/x.log", HASH_A)]), "Z:\\a", 1);
+        from.source_path_format = PathFormat::Windows;
+        let options = PlanOptions { include: vec![filter.into()], ..options(PathFormat::Posix) };
+        plan_download(vec![from], &options).unwrap().unmapped_count()
+    };
+    assert_eq!(["*.exr", "cache/*.exr"].map(unmapped), [0, 0]);
+    assert_eq!(["*.log", "cache/", "/mnt/projects/*"].map(unmapped), [1, 1, 1]);
+}
+
+#[test]
 fn include_filters_match_where_the_file_lands_or_where_the_job_wrote_it() {
     let files = [("renders/a.png", HASH_A), ("b.exr", HASH_B)];
     let count = |filter: &str, by| {
