@@ -37,8 +37,10 @@ export class Configuration {
     return this.#at([], 'defaults', 'aws_profile_name') ?? '(default)'
   }
 
-  profile(): string | undefined {
-    return noProfile.includes(this.#profile) ? undefined : this.#profile
+  /** The AWS profile, which what was typed names before what is configured. */
+  profile(typed?: string): string | undefined {
+    const name = typed ?? this.#profile
+    return noProfile.includes(name) ? undefined : name
   }
 
   farmId(profile?: string): string | undefined {

@@ -4,6 +4,7 @@ import type { TransferProgress } from '../types.js'
 import type { Downloaded } from './download-in-words.js'
 import type { Outputs } from './outputs.js'
 import type { Terminal } from './terminal.js'
+import { inOptions } from './trouble.js'
 import { count } from './words.js'
 
 export class DownloadInJson {
@@ -47,7 +48,7 @@ export class DownloadInJson {
   }
 
   done({ plan, stats, failures }: Downloaded): void {
-    for (const unmapped of plan.unmapped()) {
+    for (const unmapped of plan.unmapped().map((file) => inOptions(file))) {
       this.#line('warning', `${unmapped.absoluteSourcePath}: ${unmapped.reason.message}`, { unmapped })
     }
     for (const hazard of plan.hazards()) {

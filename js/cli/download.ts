@@ -23,8 +23,9 @@ const pageRows = 1000
 export async function download(
   options: DownloadOptions,
   terminal: Terminal,
-  { signal }: Interruption,
+  interruption: Interruption,
 ): Promise<number> {
+  const { signal } = interruption
   const format = formatOf(options.output)
   // Once it is stopped, what was under way is given up, and would be counted as done.
   const onProgress = (progress: TransferProgress) => {
@@ -51,7 +52,8 @@ export async function download(
     const { plan } = planned
     const decided = conflictResolution(options.conflictResolution ?? configuration.conflictResolution())
     report.progressEnds()
-    const resolution = decided ?? (canAsk ? await askForConflicts(plan, signal) : 'createCopy')
+    const resolution =
+      decided ?? (canAsk ? await askForConflicts(plan, terminal, interruption) : 'createCopy')
     const orchestrator = new DownloadOrchestrator({ s3: outputs.s3 })
     const { failures, ...stats } = await orchestrator.download(plan, {
       conflictResolution: resolution,
@@ -121,20 +123,37 @@ async function askForPlaces(
 }
 
 /** Asks what to do with files that are there and differ, if there are any. */
-async function askForConflicts(plan: DownloadPlan, signal: AbortSignal): Promise<ConflictResolution> {
-  const { differing, first } = await conflicts(plan)
+async function askForConflicts(
+  plan: DownloadPlan,
+  terminal: Terminal,
+  interruption: Interruption,
+): Promise<ConflictResolution> {
+  terminal.status('Comparing with what is there …')
+  const { differing, first } = await conflicts(plan, interruption)
+  terminal.status('')
   if (differing === 0) return 'createCopy'
   const others = differing > 1 ? ` and ${count(differing - 1, 'other file')}` : ''
   const are = differing > 1 ? 'are there already and differ' : 'is there already and differs'
-  const choices: Record<string, ConflictResolution> = { c: 'createCopy', o: 'overwrite', s: 'skip' }
+  const words: Record<string, ConflictResolution> = {
+    copy: 'createCopy',
+    overwrite: 'overwrite',
+    skip: 'skip',
+  }
+  const understand = (answer: string) => {
+    const word = answer.toLowerCase() || 'copy'
+    return words[Object.keys(words).find((known) => known === word || known[0] === word) ?? '']
+  }
   return ask(
     `\n${clean(first)}${others} ${are}.\n[c]opy beside, [o]verwrite, [s]kip? [c] `,
-    (answer) => choices[answer.toLowerCase().slice(0, 1) || 'c'],
-    signal,
+    understand,
+    interruption.signal,
   )
 }
 
-async function conflicts(plan: DownloadPlan): Promise<{ differing: number; first: string }> {
+async function conflicts(
+  plan: DownloadPlan,
+  interruption: Interruption,
+): Promise<{ differing: number; first: string }> {
   let differing = 0
   let first = ''
   for (let offset = 0; offset < plan.fileCount; offset += pageRows) {
@@ -142,6 +161,7 @@ async function conflicts(plan: DownloadPlan): Promise<{ differing: number; first
     const differs = await Promise.all(files.map(isThereAndDiffers))
     differing += differs.filter(Boolean).length
     first ||= files[differs.indexOf(true)]?.localPath ?? ''
+    await interruption.listen()
   }
   return { differing, first }
 }

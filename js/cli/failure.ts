@@ -2,6 +2,7 @@
 
 import { AttachmentsError } from '../errors.js'
 import type { ErrorCode } from '../types.js'
+import { Configuration } from './configuration.js'
 
 /** The statuses that the program ends with. */
 export const status = {
@@ -23,6 +24,9 @@ export class CommandError extends Error {
 export class UsageError extends CommandError {
   override readonly status = status.usage
 }
+
+/** What the SDK says where nobody has any. */
+const nowhere = 'Could not load credentials from any providers'
 
 /** What of the command line an explanation may name. */
 export type Typed = { profile?: string; storageProfileId?: string }
@@ -68,7 +72,14 @@ function inOptions(
     return 'no region is set; give --region, or set AWS_REGION or the region of your AWS profile'
   }
   if (code === 'CREDENTIALS' && /no credentials/.test(message)) {
-    const of = profile === undefined ? '' : ` for the profile ${profile}`
+    const named = Configuration.read().profile(profile)
+    const of = named === undefined ? '' : ` for the profile ${named}`
+    const [install] = /`npm install \S+`/.exec(message) ?? []
+    if (install !== undefined) {
+      return `no AWS credentials are in the environment; run ${install} to use profiles, SSO and roles here`
+    }
+    const said = message.replace(/^.*?no credentials for Deadline Cloud: /, '').replace(/; pass `cred.*$/, '')
+    if (!said.startsWith(nowhere)) return `no AWS credentials were found${of}: ${said}`
     return `no AWS credentials were found${of}; sign in, or name a profile that has some with --profile`
   }
   if (code !== 'NOT_FOUND') return undefined

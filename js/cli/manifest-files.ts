@@ -49,7 +49,7 @@ async function fromS3(
   }
   const configuration = Configuration.read()
   useNetworkOf(configuration)
-  const s3 = await bucketOf(bucket, key, profile ?? configuration.profile(), region, configuration, signal)
+  const s3 = await bucketOf(bucket, key, profile, region, configuration, signal)
   return unlessAborted(new DownloadOrchestrator({ s3 }).downloadManifest(key), signal)
 }
 
@@ -57,16 +57,17 @@ async function fromS3(
 async function bucketOf(
   bucket: string,
   key: string,
-  profile: string | undefined,
+  typedProfile: string | undefined,
   region: string | undefined,
   configuration: Configuration,
   signal: AbortSignal,
 ): Promise<S3Settings> {
+  const profile = configuration.profile(typedProfile)
   const [, farmId, queueId] = /(?:^|\/)Manifests\/(farm-[^/]+)\/(queue-[^/]+)\//.exec(key) ?? []
   if (farmId === undefined || queueId === undefined) {
     return { bucket, rootPrefix: '', region, credentials: defaultProvider(profile) }
   }
-  const farmRegion = region ?? configuration.region(farmId, profile)
+  const farmRegion = region ?? configuration.region(farmId, typedProfile)
   const queue = await Queue.connect({ farmId, queueId, profile, region: farmRegion }, signal)
   return { ...(await queue.bucket()), bucket, rootPrefix: '' }
 }

@@ -13,7 +13,7 @@ import { directoriesBelow, directoriesOf, type Directories, hostFormat } from '.
 import { ProgressLine } from './progress-line.js'
 import { formatOf } from './settings.js'
 import { clean, type Terminal } from './terminal.js'
-import { sayHazards, sayUnmapped } from './trouble.js'
+import { inOptions, sayHazards, sayUnmapped } from './trouble.js'
 import { bytes, count, dateAndTime } from './words.js'
 
 export type PlanOptions = OutputOptions & { assetRoot?: string; jobProfile?: string; localProfile?: string }
@@ -143,7 +143,7 @@ async function inJson(
     for (const file of plan.files(offset, pageRows)) line('file', file)
     await interruption.listen()
   }
-  for (const file of plan.unmapped()) line('unmapped', file)
+  for (const file of plan.unmapped()) line('unmapped', inOptions(file))
   for (const file of plan.hazards()) line('hazard', file)
   const { fileCount, totalSize, objectCount, unmappedCount, hazardCount } = plan
   line('summary', { fileCount, totalSize, objectCount, unmappedCount, hazardCount, filesHere: here ?? null })

@@ -76,6 +76,10 @@ function commands(state: State): Command {
     .exitOverride()
     .hook('preAction', (_, command) => {
       state.command = command
+      // What is empty, as a variable of a script that is not set, is as if it were not given.
+      for (const [name, value] of Object.entries(command.opts())) {
+        if (String(value) === '') command.setOptionValue(name, undefined)
+      }
     })
     .addHelpText(
       'after',
@@ -132,12 +136,13 @@ Examples:
 function syncCommand(state: State): Command {
   return queueOptions(new Command('sync'))
     .description("Download whatever a queue's jobs have written since the last sync.")
-    .option('--storage-profile-id <id>', 'the storage profile of this machine')
+    .option('--storage-profile-id <id>', 'the storage profile of this machine', id)
     .option('--json', 'print one JSON object a line for each thing that happens')
     .option('--bootstrap-lookback-minutes <n>', 'the first time, how far to look back (default: 0)', amount)
     .option(
       '--checkpoint-dir <dir>',
       'where to remember how far it came (default: ~/.deadline/incremental_download)',
+      folder,
     )
     .option('--force-bootstrap', 'begin anew, whatever the checkpoint says')
     .option('--ignore-storage-profiles', 'write files to the paths that their jobs have for them')
@@ -227,27 +232,31 @@ function below(text: string): (context: AddHelpTextContext) => string {
 function queueOptions(command: Command): Command {
   return command
     .option('--profile <name>', 'the AWS profile to use')
-    .option('--farm-id <id>', 'the farm')
-    .option('--queue-id <id>', 'the queue')
+    .option('--farm-id <id>', 'the farm', id)
+    .option('--queue-id <id>', 'the queue', id)
     .option('--region <region>', 'the AWS region of the farm')
 }
 
 function outputOptions(command: Command): Command {
   return command
-    .option('--job-id <id>', 'the job; may be given several times', collect)
-    .option('--step-id <id>', 'only what this step wrote')
-    .option('--task-id <id>', 'only what the latest session action of this task wrote; needs --step-id')
-    .option('--session-action-id <id>', 'only what this session action wrote; repeatable', collect)
+    .option('--job-id <id>', 'the job; may be given several times', ids)
+    .option('--step-id <id>', 'only what this step wrote', id)
+    .option('--task-id <id>', 'only what the latest session action of this task wrote; needs --step-id', id)
+    .option('--session-action-id <id>', 'only what this session action wrote; repeatable', ids)
     .option('-i, --include <pattern>', 'only files that match, as *.exr or renders/; repeatable', collect)
     .addOption(
       new Option('--match-paths-by <side>', 'whose paths --include is matched with: job or local')
         .argParser(choice('job', 'local'))
         .default('local', 'local'),
     )
-    .option('--storage-profile-id <id>', 'the storage profile of this machine')
+    .option('--storage-profile-id <id>', 'the storage profile of this machine', id)
     .option('--ignore-storage-profiles', 'write files to the paths that the job has for them')
     .option('--root <OLD=NEW>', 'put the files of the asset root OLD below NEW; repeatable', collect)
-    .option('--to <dir>', 'put everything below DIR; of several asset roots each into a folder of its own')
+    .option(
+      '--to <dir>',
+      'put everything below DIR; of several asset roots each into a folder of its own',
+      folder,
+    )
 }
 
 function conflictOption(otherwise: string): Option {
@@ -273,8 +282,22 @@ function choice(...words: string[]): (value: string) => string {
   }
 }
 
+function id(value: string): string {
+  if (/^[\w-]*$/.test(value)) return value
+  throw new InvalidArgumentError("An id has letters, digits, '-' and '_'.")
+}
+
+function ids(value: string, before?: string[]): string[] {
+  return collect(id(value), before)
+}
+
 function collect(value: string, before: string[] = []): string[] {
-  return [...before, value]
+  return value === '' ? before : [...before, value]
+}
+
+function folder(value: string): string {
+  if (value !== '') return value
+  throw new InvalidArgumentError('It is a folder.')
 }
 
 function amount(value: string): number {

@@ -38,7 +38,7 @@ export function queueSettings(options: QueueOptions): QueueSettings {
     configuration,
     farmId,
     queueId,
-    profile: profile ?? configuration.profile(),
+    profile: configuration.profile(profile),
     region: options.region ?? configuration.region(farmId, profile),
     storageProfileId: configuration.storageProfileId(farmId, profile),
   }

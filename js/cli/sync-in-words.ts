@@ -1,6 +1,7 @@
 /** A sync as a person follows it. A pass that finds nothing new takes one quiet line. */
 
 import type {
+  DownloadPlan,
   SyncEvent,
   SyncFailure,
   SyncJob,
@@ -15,6 +16,13 @@ import { bytes, clock, count, duration } from './words.js'
 
 /** Jobs of which nothing is to be said, whatever happened to them before. */
 const silent = ['unchanged', 'inactive']
+
+/** Rows of a plan that are read at once. */
+const pageRows = 1000
+
+const unmappedAdvice =
+  'no rule maps them; give the storage profile of this machine a location for them, or fetch them with ' +
+  "rusty-attachments download --root 'OLD=NEW'"
 
 export class SyncInWords {
   readonly #terminal: Terminal
@@ -73,9 +81,8 @@ export class SyncInWords {
         this.#jobs.push(event.job)
         break
       case 'file':
-        this.#files.set(event.jobId, (this.#files.get(event.jobId) ?? 0) + 1)
         this.#filesInAll++
-        if (this.#isVerbose) this.#terminal.say(`  ${clean(event.localPath)}`)
+        this.#file(event.jobId, event.localPath)
         break
       case 'failure':
         if (event.jobId === null) this.#passFailed(event)
@@ -104,11 +111,12 @@ export class SyncInWords {
   #passFinished(result: SyncResult): void {
     this.#line.end()
     const { stats, plan, unmappedCount, failureCount } = result
+    if (this.#isDryRun && plan) this.#planned(plan)
     const jobs = this.#jobs.filter((job) => this.#isWorthSaying(job))
     const isNews = stats.filesTotal > 0 || unmappedCount > 0 || failureCount > 0 || jobs.length > 0
     if (isNews || this.#isVerbose) {
       for (const job of jobs) this.#job(job)
-      if (plan && unmappedCount > 0) sayUnmapped(this.#terminal, plan)
+      if (plan && unmappedCount > 0) sayUnmapped(this.#terminal, plan, unmappedAdvice)
       if (plan) sayHazards(this.#terminal, plan, result.failures)
       this.#sayFailures()
       this.#summary(stats)
@@ -116,6 +124,18 @@ export class SyncInWords {
     this.#sayOutstanding(result)
     plan?.free()
     this.#next()
+  }
+
+  /** Of a dry run no file is told. */
+  #planned(plan: DownloadPlan): void {
+    for (let offset = 0; offset < plan.fileCount; offset += pageRows) {
+      for (const { jobId = '', localPath } of plan.files(offset, pageRows)) this.#file(jobId, localPath)
+    }
+  }
+
+  #file(jobId: string, localPath: string): void {
+    this.#files.set(jobId, (this.#files.get(jobId) ?? 0) + 1)
+    if (this.#isVerbose) this.#terminal.say(`  ${clean(localPath)}`)
   }
 
   #isWorthSaying({ jobId, category, taskRuns, failedTasks }: SyncJob): boolean {
@@ -160,14 +180,22 @@ export class SyncInWords {
   }
 
   #summary(stats: TransferStatistics): void {
-    const { filesTotal, filesTransferred, filesSkipped, bytesTotal, bytesTransferred, elapsedSeconds } = stats
+    const {
+      filesTotal,
+      filesTransferred,
+      filesSkipped,
+      bytesTotal,
+      bytesSkipped,
+      bytesTransferred,
+      elapsedSeconds,
+    } = stats
     if (filesTotal === 0) return
     const here = count(filesSkipped, 'file')
     const fetched = `${count(filesTransferred, 'file')}, ${bytes(bytesTransferred)}, in ${duration(elapsedSeconds)}`
     const [what, how] = this.#isDryRun
       ? [
           'Would download',
-          `${count(filesTotal - filesSkipped, 'file')} of ${filesTotal}, ${bytes(bytesTotal)}`,
+          `${count(filesTotal - filesSkipped, 'file')} of ${filesTotal}, ${bytes(bytesTotal - bytesSkipped)}`,
         ]
       : filesSkipped === filesTotal
         ? ['Nothing to fetch:', `${here} here already`]

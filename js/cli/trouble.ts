@@ -1,14 +1,21 @@
 /** What cannot be downloaded, or may not be, in words. */
 
-import type { DownloadPlan, FileFailure } from '../types.js'
+import type { DownloadPlan, FileFailure, UnmappedPath } from '../types.js'
 import { clean, type Terminal } from './terminal.js'
 import { count } from './words.js'
 
 /** How many of a list are named; the rest is counted. */
 const named = 20
 
-/** Names the files without a place, each reason once. */
-export function sayUnmapped(terminal: Terminal, plan: DownloadPlan): void {
+/** What to type about a root that no rule maps. */
+const withRoot = "no rule maps them; say where they go with --root 'OLD=NEW'"
+
+/**
+ * Names the files without a place, each reason once.
+ *
+ * @param advice what to do about those that no rule maps
+ */
+export function sayUnmapped(terminal: Terminal, plan: DownloadPlan, advice = withRoot): void {
   const { unmappedCount } = plan
   if (unmappedCount === 0) return
   const unmapped = plan.unmapped(0, named)
@@ -17,7 +24,7 @@ export function sayUnmapped(terminal: Terminal, plan: DownloadPlan): void {
   )
   for (const { absoluteSourcePath } of unmapped) terminal.note(`  ${clean(absoluteSourcePath)}`)
   sayRest(terminal, unmappedCount)
-  const reasons = new Set(unmapped.map(({ reason: { code, message } }) => inOptions(code, message)))
+  const reasons = new Set(unmapped.map((file) => inOptions(file, advice).reason.message))
   for (const reason of reasons) terminal.note(terminal.paintNote('dim', `  ${clean(reason)}`))
 }
 
@@ -38,7 +45,8 @@ function sayRest(terminal: Terminal, all: number): void {
   if (all > named) terminal.note(`  and ${(all - named).toLocaleString('en-US')} more`)
 }
 
-/** The reason, with what to type about it. */
-function inOptions(code: string, message: string): string {
-  return code === 'NO_RULE_MATCHED' ? "no rule maps them; say where they go with --root 'OLD=NEW'" : message
+/** The same, its reason with what to type about it. */
+export function inOptions(file: UnmappedPath, advice = withRoot): UnmappedPath {
+  const { code, message } = file.reason
+  return { ...file, reason: { code, message: code === 'NO_RULE_MATCHED' ? advice : message } }
 }

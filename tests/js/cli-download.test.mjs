@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { DownloadOrchestrator, parseOutputManifestKey } from 'rusty-attachments'
 
+import { ask } from '../../dist/cli/questions.js'
 import {
   configure,
   lastLine,
@@ -136,6 +137,33 @@ describe('for a person', () => {
     overwrite.type('o\r')
     await overwrite.ended
     assert.equal(tree(projects)['Lighthouse/notes.txt'], 'three')
+  })
+
+  test('a no at a question ends it, and what only begins like an answer is none', async (t) => {
+    const { home, projects, at } = await lighthouse(t)
+    await mkdir(join(projects, 'Lighthouse'), { recursive: true })
+    await writeFile(join(projects, 'Lighthouse/notes.txt'), 'mine')
+    const conflict = runInTerminal(['download'], at)
+    for (const answer of ['stop', 'overwritten', 'Cancel']) {
+      await conflict.see(/\[s\]kip\? \[c\] $/)
+      conflict.type(`${answer}\r`)
+    }
+    const place = runInTerminal(['download', '--ignore-storage-profiles'], at)
+    await place.see(/Where should its 3 files go/)
+    place.type('n\r')
+    for (const { code, screen } of await Promise.all([conflict.ended, place.ended])) {
+      assert.equal(code, 1)
+      assert.match(screen, /\nerror: the answer was no, so nothing is downloaded\n$/)
+    }
+    assert.deepEqual(tree(projects), { 'Lighthouse/notes.txt': 'mine' })
+    assert.ok(!existsSync(join(home, 'n')))
+  })
+
+  test('nothing is asked once it is stopped', { timeout: 10_000 }, async () => {
+    await assert.rejects(
+      ask('?', (answer) => answer, AbortSignal.abort()),
+      { name: 'AbortError' },
+    )
   })
 
   test('nothing is asked where --yes, an option or the configuration has answered', async (t) => {
@@ -412,6 +440,8 @@ describe('for a script', () => {
     const left = await run(['download'], at)
     assert.equal(left.code, 1, left.stderr)
     assert.equal(left.lines().at(-1).unmappedCount, 1)
+    assert.match(left.stdout, /"value":"C:.*--root 'OLD=NEW'/)
+    assert.ok(!left.stdout.includes('rootOverrides'))
     assert.equal(Object.keys(tree(projects)).length, 3)
     assert.equal((await run(['download', '--yes'], at)).code, 0)
     assert.equal((await run(['download', '--root', 'C:\\Temp=temp'], at)).code, 0)
@@ -480,6 +510,27 @@ describe('for a script', () => {
     assert.ok(Object.keys(tree(projects)).length < 3)
     const unknown = ['download', '--job-id', `job-${'9'.repeat(32)}`]
     assert.equal((await runUnread(unknown, at, { beginning: false })).code, 1)
+  })
+
+  test('what is empty is as if it were not given, and the default profile is none', async (t) => {
+    const { projects, at } = await lighthouse(t)
+    const ids = ['--farm-id', '--queue-id', '--job-id', '--step-id', '--storage-profile-id'].flatMap(
+      (one) => [one, ''],
+    )
+    const others = ['--profile', '(default)', '--region', '', '--include', '']
+    const { code, stderr } = await run(['download', ...ids, ...others], at)
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(tree(projects), wholeTree)
+  })
+
+  test('an error does not wait for what else was asked', async (t) => {
+    const { farm, at } = await lighthouse(t)
+    await farm.setRules({ requests: { operation: 'GetQueue' }, effect: { delay: { milliseconds: 30_000 } } })
+    const began = performance.now()
+    const { code, stderr } = await run(['download', '--job-id', `job-${'9'.repeat(32)}`], at)
+    assert.equal(code, 1)
+    assert.match(stderr, /has no job/)
+    assert.ok(performance.now() - began < 10_000)
   })
 
   test('what cannot be written is an error in one line', async (t) => {

@@ -58,11 +58,17 @@ test('with --json each line is an event', async (t) => {
 })
 
 test('a dry run writes nothing, not even a checkpoint', async (t) => {
-  const { projects, home, at } = await studioWithCat(t)
+  const { farm, projects, home, at } = await studioWithCat(t)
   const checkpoints = join(home, 'checkpoints')
   const { stdout } = await run(['sync', '--dry-run', '--checkpoint-dir', checkpoints, ...lookBack], at)
-  assert.match(stdout, /Would download 1 file of 1, 3 B/)
+  assert.match(stdout, /cat {2}1 task run, 1 file\n.*Would download 1 file of 1, 3 B/)
   assert.deepEqual([tree(projects), tree(checkpoints)], [{}, {}])
+  await run(['sync', ...lookBack], at)
+  await farm.happen(task('cat', 1, { '2.png': 'second' }))
+  const more = ['--force-bootstrap', '--verbose']
+  const second = await run(['sync', '--dry-run', ...more, ...lookBack], at)
+  assert.match(second.stdout, /Would download 1 file of 2, 6 B/)
+  assert.ok(second.stdout.includes(`\n  ${join(projects, 'cat/2.png')}\n`), second.stdout)
 })
 
 test('checkpoints are where they are wanted, and --force-bootstrap begins anew', async (t) => {
@@ -105,6 +111,17 @@ test('what differs is overwritten, as by the deadline CLI, whatever is configure
   await mine()
   await run(['sync', '--force-bootstrap', '--conflict-resolution', 'skip', ...lookBack], at)
   assert.deepEqual(tree(projects), { 'cat/1.png': 'mine' })
+})
+
+test('what has no place is named, with advice that sync can follow', async (t) => {
+  const { farm, at } = await studioWithCat(t)
+  const roots = [{ path: 'E:\\else', format: 'windows' }]
+  await farm.happen(job('dog', { roots }), session('dog'), task('dog', 0, { 'd.png': 'd' }))
+  const { stderr } = await run(['sync', ...lookBack], at)
+  assert.match(
+    stderr,
+    /E:\\else\\d\.png\n {2}no rule maps them; give the storage profile of this machine a location/,
+  )
 })
 
 test('what fails is named, and the status is 1', async (t) => {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -110,6 +110,10 @@ describe('a mistake ends with status 2', () => {
     [['sync', '--watch', 'often'], /It is a number/],
     [['sync', '--watch', '0'], /from 0\.01/],
     [['sync', '--bootstrap-lookback-minutes', '-1'], /from 0 on/],
+    [['sync', '--storage-profile-id', 'sp 1'], /An id has letters/],
+    [['download', '--job-id', 'job/1'], /An id has letters/],
+    [['download', '--to', ''], /It is a folder/],
+    [['sync', '--checkpoint-dir', ''], /It is a folder/],
     [['inspect'], /missing required argument 'manifest'/],
     [['download', 'job-1'], /too many arguments for 'download'.*\n\(--help lists what can be typed/],
   ]
@@ -151,6 +155,28 @@ describe('what is missing is said in one line', () => {
       /no AWS credentials were found; sign in, or .*--profile/,
       1,
     )
+  })
+
+  test('credentials of which the SDK knows what they lack, with the profile that is configured', async (t) => {
+    const setting = await newcomer(t, { AWS_REGION: 'us-west-2' })
+    const nobody = { farmId: ids[1], queueId: ids[3] }
+    await configure(setting.cwd, nobody, { profile: 'studio', jobId: oneJob.at(-1) })
+    const session = 'sso_start_url = https://127.0.0.1:1\nsso_region = us-west-2'
+    const account = 'sso_session = s\nsso_account_id = 1\nsso_role_name = r'
+    await mkdir(join(setting.cwd, '.aws'))
+    await writeFile(
+      join(setting.cwd, '.aws/config'),
+      `[profile studio]\n${account}\n[sso-session s]\n${session}\n`,
+    )
+    const words =
+      /no AWS credentials were found for the profile studio: .*aws sso login(?!.*pass `credentials`)/
+    oneLine(await run(['download'], setting), words, 1)
+  })
+
+  test('the package that finds credentials for a bucket', async (t) => {
+    const setting = await newcomer(t, { AWS_REGION: 'us-west-2' })
+    const { code, stderr } = await run(['inspect', 's3://bucket/key'], setting)
+    oneLine({ code, stderr }, /run `npm install @aws-sdk\/credential-providers`/, 1)
   })
 
   test('a profile', async (t) => {
