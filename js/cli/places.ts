@@ -1,6 +1,6 @@
 /** Where the asset roots of jobs go on this machine: by storage profiles, as they are, or where a person says. */
 
-import { isAbsolute, join, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 
 import type { PathFormat, StorageProfile } from '../types.js'
 import { expandHome } from './configuration.js'
@@ -87,8 +87,7 @@ function nameOf({ path, format }: Root): string {
 
 /** A path that was typed: relative ones are meant from here, `~` is home. */
 export function localPath(typed: string): string {
-  const path = expandHome(typed)
-  return isAbsolute(path) ? path : resolve(path)
+  return resolve(expandHome(typed))
 }
 
 /** The two sides that a job's paths are mapped between. */

@@ -31,6 +31,7 @@ export async function plan(
   const { signal } = interruption
   const say = formatOf(options.output) === 'json' ? inJson : inWords
   if (manifests.length > 0) {
+    if (options.jobId) throw new UsageError('manifests and --job-id exclude each other: either is planned')
     const plan = await planOfFiles(manifests, options, signal)
     await interruption.listen()
     await say(plan, undefined, terminal, interruption)

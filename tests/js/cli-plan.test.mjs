@@ -117,6 +117,7 @@ describe('plan from disk', () => {
 
   const mistakes = [
     [['plan', 'manifest.json'], /--asset-root/, 2],
+    [['plan', 'manifest.json', '--asset-root', '/a', '--job-id', 'job-1'], /exclude each other/, 2],
     [
       ['plan', 'nothing.json', '--asset-root', '/a'],
       /nothing\.json cannot be read: there is no such file/,
