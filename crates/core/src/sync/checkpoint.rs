@@ -115,6 +115,13 @@ impl CheckpointJob {
         Self::of(Map::from_iter([("jobId".to_owned(), job_id.into())]))
     }
 
+    /// What the checkpoint keeps of it when it is no longer a candidate, if anything: a requeue cannot be told from
+    /// SearchJobs alone.
+    pub(super) fn let_go(&self) -> Option<Self> {
+        let session_ended_timestamp = Some(self.session_ended_timestamp?);
+        Some(Self { session_ended_timestamp, ..Self::stub(self.job_id()) })
+    }
+
     pub(super) fn of(job: Map<String, Value>) -> Self {
         Self {
             job,

@@ -19,6 +19,8 @@ pub(super) struct Job {
     pub before: Option<CheckpointJob>,
     /// As the service has it now, if it is a candidate.
     pub candidate: Option<Map<String, Value>>,
+    /// Since when it was none before this pass.
+    pub inactive_since: Option<Timestamp>,
     pub category: Option<Category>,
     /// The name of one that is no more, where the queue had it a moment ago.
     pub last_name: Option<String>,

@@ -17,7 +17,9 @@ mod timestamp;
 
 pub use category::Category;
 pub use checkpoint::{Checkpoint, CheckpointJob};
-pub use outstanding::{FailedAction, FailedJobs, FailedManifest, OutstandingJob, Sidecar, WrittenFiles};
+pub use outstanding::{
+    FailedAction, FailedJobs, FailedManifest, InactiveJob, OutstandingJob, Sidecar, WrittenFiles,
+};
 pub use pass::{JobReport, SyncPass, SyncReport, SyncRequest, SyncSettings};
 pub use progress::{Failed, Landed, Planned, SyncFiles};
 pub use source::SyncSource;

@@ -13,6 +13,9 @@ use crate::plan::written_at;
 /// The first retry comes with the next pass; later ones wait twice as long each time.
 const FIRST_WAIT_SECONDS: f64 = 30.0;
 const LONGEST_WAIT_SECONDS: f64 = 3_600.0;
+/// The most sessions that are remembered of inactive jobs, some 70 bytes each; those inactive for the longest are
+/// forgotten first.
+const MOST_INACTIVE_SESSIONS: usize = 50_000;
 /// So often a manifest that cannot be read is tried whatever it costs to remember: for a day, where passes are frequent.
 const UNREAD_TRIES: u32 = 32;
 
@@ -29,8 +32,12 @@ pub struct Sidecar {
     pub checkpoints: Vec<String>,
     /// Jobs with something outstanding.
     pub jobs: BTreeMap<String, OutstandingJob>,
-    /// What was written since a manifest could not be read: the retry must not write older bytes over it. It grows
-    /// with every output of the queue, so there is an end to it (`FailedAction::give_up_unread`).
+    /// Jobs of which the checkpoint has the id alone, or nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inactive: BTreeMap<String, InactiveJob>,
+    /// What was written a moment ago, and what was written since a manifest could not be read: whoever comes late, or
+    /// again, must not write older bytes over it. The latter grows with every output of the queue, so there is an end
+    /// to it (`FailedAction::give_up_unread`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub written_since: Vec<WrittenFiles>,
 }
@@ -45,6 +52,29 @@ pub struct WrittenFiles {
     pub last_modified: Option<i64>,
     /// The files.
     pub local_paths: BTreeSet<String>,
+}
+
+impl Sidecar {
+    /// Forgets the jobs that are inactive for the longest, where there are too many.
+    pub(super) fn forget_inactive(&mut self) {
+        let mut since: Vec<(Timestamp, String)> =
+            self.inactive.iter().map(|(job_id, job)| (job.since, job_id.clone())).collect();
+        since.sort_unstable();
+        let mut sessions: usize = self.inactive.values().map(InactiveJob::sessions).sum();
+        for (_, job_id) in since {
+            if sessions <= MOST_INACTIVE_SESSIONS {
+                break;
+            }
+            sessions -= self.inactive.remove(&job_id).map_or(0, |job| job.sessions());
+        }
+    }
+}
+
+impl InactiveJob {
+    /// Of how many something is downloaded.
+    pub(super) fn sessions(&self) -> usize {
+        self.session_completed_indexes.len() + self.done_beyond.len()
+    }
 }
 
 impl WrittenFiles {
@@ -77,6 +107,23 @@ pub struct OutstandingJob {
     /// What failed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed: Vec<FailedAction>,
+}
+
+/// How far a job is downloaded that is no longer a candidate: where it is requeued, only what is new is wanted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InactiveJob {
+    /// Since when it is none.
+    pub since: Timestamp,
+    /// As the checkpoint had them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub session_completed_indexes: BTreeMap<String, u64>,
+    /// By session, the indexes beyond those that are downloaded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub done_beyond: BTreeMap<String, BTreeSet<u64>>,
+    /// By session, the lowest index that is not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub open_from: BTreeMap<String, u64>,
 }
 
 /// A session action of which something could not be downloaded.

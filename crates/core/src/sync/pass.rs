@@ -203,6 +203,18 @@ impl SyncPass {
             let job_id = entry.job_id().to_owned();
             pass.jobs.entry(job_id).or_default().before = Some(entry);
         }
+        for (job_id, inactive) in sidecar.inactive {
+            let stub = CheckpointJob::stub(&job_id);
+            let job = pass.jobs.entry(job_id).or_default();
+            let before = job.before.get_or_insert(stub);
+            for (session_id, index) in inactive.session_completed_indexes {
+                let saved = before.session_completed_indexes.entry(session_id).or_insert(index);
+                *saved = index.max(*saved);
+            }
+            job.done_beyond = inactive.done_beyond;
+            job.open_from = inactive.open_from;
+            job.inactive_since = Some(inactive.since);
+        }
         for (job_id, outstanding) in sidecar.jobs {
             let job = pass.jobs.entry(job_id).or_default();
             job.before = outstanding.entry.or(job.before.take());

@@ -10,8 +10,8 @@ use super::job::{Job, action_index};
 use super::outstanding::is_after;
 use super::source::SyncSource;
 use super::{
-    Category, Checkpoint, CheckpointJob, FailedAction, FailedManifest, OutstandingJob, Sidecar, SyncPass,
-    WrittenFiles,
+    Category, Checkpoint, CheckpointJob, FailedAction, FailedManifest, InactiveJob, OutstandingJob, Sidecar,
+    SyncPass, Timestamp, WrittenFiles,
 };
 use crate::hash::xxh128_hex;
 
@@ -21,6 +21,9 @@ const REFERENCE_TRIES: u64 = 4;
 /// Where more files would be remembered for the sake of manifests that cannot be read, those that were tried long enough
 /// are given up. The sidecar holds some 100 bytes of each file.
 const MOST_REMEMBERED: usize = 100_000;
+
+/// How far this machine's clock may be behind that of the bucket.
+const MOST_BEHIND_SECONDS: f64 = 3_600.0;
 
 /// How many files a source has in the plan.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -262,6 +265,19 @@ impl SyncPass {
             if let Some(entry) = &mut entry {
                 job.advance(entry, &mut outstanding);
             }
+            if finished && !has_failed && job.candidate.is_none() {
+                let whole = entry.take();
+                entry = whole.as_ref().and_then(CheckpointJob::let_go);
+                let inactive = InactiveJob {
+                    since: job.inactive_since.unwrap_or(self.now),
+                    session_completed_indexes: whole.map(|w| w.session_completed_indexes).unwrap_or_default(),
+                    done_beyond: std::mem::take(&mut outstanding.done_beyond),
+                    open_from: std::mem::take(&mut outstanding.open_from),
+                };
+                if job.category != Some(Category::Deleted) && inactive.sessions() > 0 {
+                    sidecar.inactive.insert(job_id.clone(), inactive);
+                }
+            }
             let is_new_failure = outcomes.values().any(|outcome| matches!(outcome, Outcome::Failed(_)));
             let failures = self.failed_jobs.get(job_id).copied().unwrap_or(0);
             if has_failed {
@@ -280,15 +296,11 @@ impl SyncPass {
                     finished || job.before.is_some() || !entry.session_completed_indexes.is_empty()
                 }));
             }
-            if finished && !has_failed && job.candidate.is_none() {
-                // Nothing is left that it could be beyond of.
-                outstanding.done_beyond.clear();
-                outstanding.open_from.clear();
-            }
             if has_failed || !outstanding.done_beyond.is_empty() || !outstanding.open_from.is_empty() {
                 sidecar.jobs.insert(job_id.clone(), outstanding);
             }
         }
+        sidecar.forget_inactive();
         self.remember_written(&mut sidecar);
 
         let completed = self.checkpoint.downloads_completed_timestamp;
@@ -313,7 +325,7 @@ impl SyncPass {
         self.jobs.iter().map(failed).sum()
     }
 
-    /// Keeps of what was written what something older may yet want to write.
+    /// Keeps of what was written what something older may yet want to write, among it what SearchJobs does not show yet.
     fn remember_written(&self, sidecar: &mut Sidecar) {
         let written = self.written_by_now();
         if written.iter().map(|files| files.local_paths.len()).sum::<usize>() > MOST_REMEMBERED {
@@ -321,19 +333,25 @@ impl SyncPass {
         }
         let failed = || sidecar.jobs.values().flat_map(|job| &job.failed);
         let is_open = sidecar.jobs.values().any(|job| !job.open_from.is_empty());
+        let allowed = f64::from(self.checkpoint.eventual_consistency_max_seconds);
+        // A clock that is far behind would have it grow without end.
+        let recently = self.window_end.earlier(allowed)..=self.now.later(MOST_BEHIND_SECONDS);
+        let is_recent = |files: &WrittenFiles| {
+            files.last_modified.is_some_and(|time| recently.contains(&Timestamp(time.saturating_mul(1_000))))
+        };
         let knew_before = !self.written_since.is_empty();
         if failed().any(FailedAction::is_unread)
             || (knew_before && is_open)
             || self.progress.may_write_again()
         {
             sidecar.written_since = written;
-        } else if knew_before {
-            // Only files that are missing can come later, and they are known by their paths.
+        } else {
+            // Only files that are missing can come later otherwise, and they are known by their paths.
             let missing =
                 failed().flat_map(|action| &action.manifests).filter_map(|left| left.missing.as_ref());
             let missing: HashSet<&String> = missing.flatten().collect();
             let mut written = written;
-            for files in &mut written {
+            for files in written.iter_mut().filter(|files| !is_recent(files)) {
                 files.local_paths.retain(|path| missing.contains(path));
             }
             written.retain(|files| !files.local_paths.is_empty());
@@ -430,16 +448,7 @@ impl Job {
     fn after(&self) -> Option<CheckpointJob> {
         let before = self.before.clone();
         let Some(candidate) = &self.candidate else {
-            if self.category == Some(Category::Deleted) {
-                return None;
-            }
-            // A requeue cannot be told from SearchJobs alone.
-            let before = before?;
-            let ended = before.session_ended_timestamp?;
-            return Some(CheckpointJob {
-                session_ended_timestamp: Some(ended),
-                ..CheckpointJob::stub(before.job_id())
-            });
+            return before.filter(|_| self.category != Some(Category::Deleted));
         };
         let with = |names: &[&str]| {
             let value =
@@ -456,7 +465,13 @@ impl Job {
                 let mut entry = CheckpointJob::of(candidate.clone());
                 if let Some(before) = before {
                     entry.session_ended_timestamp = before.session_ended_timestamp;
+                    let is_stub = before.is_stub();
                     entry.session_completed_indexes = before.session_completed_indexes;
+                    if is_stub {
+                        // What is not listed now ended too long ago to be listed again.
+                        let is_listed = |id: &String| self.sessions.get(id).is_some_and(|s| s.is_listed);
+                        entry.session_completed_indexes.retain(|session_id, _| is_listed(session_id));
+                    }
                     entry.other = before.other;
                 }
                 entry.session_ended_timestamp = entry.session_ended_timestamp.max(ended);

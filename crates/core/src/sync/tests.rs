@@ -438,13 +438,119 @@ fn a_completed_job_becomes_a_stub_and_a_requeue_is_noticed() {
         disk.checkpoint()["jobs"],
         json!([{ "job": { "jobId": "job-1" }, "sessionEndedTimestamp": ended }])
     );
+    // It stays so.
+    assert_eq!(disk.pass(&service, "2026-11-22T12:15:00Z").len(), 0);
+    assert_eq!(disk.asked, ["SearchJobs", "SearchJobs"]);
     service.job("job-1", 1, 2, None);
     service.session("job-1", "session-b", None);
     service.run("session-b", 7);
-    assert_eq!(
-        disk.pass(&service, "2026-11-22T12:20:00Z"),
-        ["sessionaction-a-1", "sessionaction-a-2", "sessionaction-a-3", "sessionaction-b-7"]
-    );
+    let known = disk.files.clone().unwrap();
+    assert_eq!(disk.pass(&service, "2026-11-22T12:20:00Z"), ["sessionaction-b-7"]);
+    let indexes = json!({ "session-a": 3, "session-b": 7 });
+    assert_eq!(disk.checkpoint()["jobs"][0]["sessionCompletedIndexes"], indexes);
+
+    // Who knows the checkpoint alone takes all of the last session for new, as the reference does.
+    let moved = known.checkpoint.replace("12:13:00", "12:13:01");
+    for files in
+        [SyncFiles { sidecar: String::new(), ..known.clone() }, SyncFiles { checkpoint: moved, ..known }]
+    {
+        disk.files = Some(files);
+        assert_eq!(
+            disk.pass(&service, "2026-11-22T12:20:00Z"),
+            ["sessionaction-a-1", "sessionaction-a-2", "sessionaction-a-3", "sessionaction-b-7"]
+        );
+        assert_eq!(disk.checkpoint()["jobs"][0]["sessionCompletedIndexes"], indexes);
+    }
+}
+
+#[test]
+fn a_requeued_job_is_cut_off_and_still_brings_only_what_is_new() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    service.job("job-1", 3, 0, Some("2026-11-22T11:30:00Z"));
+    service.session("job-1", "session-a", Some("2026-11-22T11:29:00Z"));
+    disk.pass(&service, NOW);
+    disk.pass(&service, "2026-11-22T12:10:00Z");
+    service.job("job-1", 1, 2, None);
+    service.session("job-1", "session-b", None);
+    service.run("session-b", 7);
+    disk.files = Some(disk.begin(&service, "2026-11-22T12:20:00Z").save(false));
+    assert_eq!(disk.pass(&service, "2026-11-22T12:21:00Z"), ["sessionaction-b-7"]);
+}
+
+#[test]
+fn a_job_of_which_no_task_has_succeeded_any_more_leaves_the_checkpoint_and_brings_only_what_is_new() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    disk.pass(&service, NOW);
+    service.job("job-1", 0, 5, None);
+    for minute in 1..4 {
+        assert_eq!(disk.pass(&service, &format!("2026-11-22T12:0{minute}:00Z")), Vec::<String>::new());
+        assert_eq!(disk.checkpoint()["jobs"], json!([]));
+    }
+    service.run("session-a", 4);
+    service.job("job-1", 1, 4, None);
+    assert_eq!(disk.pass(&service, "2026-11-22T12:05:00Z"), ["sessionaction-a-4"]);
+    assert_eq!(disk.checkpoint()["jobs"][0]["sessionCompletedIndexes"], json!({ "session-a": 4 }));
+}
+
+#[test]
+fn what_an_inactive_job_has_open_comes_when_it_is_requeued_and_what_is_done_beyond_does_not() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    land(&mut pass, 0, "/out/1", 1_000);
+    land(&mut pass, 2, "/out/3", 1_000);
+    disk.files = Some(pass.save(false));
+    service.job("job-1", 0, 5, None);
+    for minute in 1..4 {
+        disk.pass(&service, &format!("2026-11-22T12:0{minute}:00Z"));
+    }
+    service.job("job-1", 1, 4, None);
+    assert_eq!(disk.pass(&service, "2026-11-22T12:05:00Z"), ["sessionaction-a-2"]);
+}
+
+#[test]
+fn of_inactive_jobs_so_many_sessions_are_remembered_and_the_latest_jobs() {
+    let mut sidecar = Sidecar::default();
+    let indexes = |sessions: usize| (0..sessions).map(|n| (format!("session-{n}"), 1)).collect();
+    for (job_id, since, sessions) in [("job-c", 1, 1), ("job-b", 2, 1), ("job-a", 3, 49_999)] {
+        let job = InactiveJob {
+            since: Timestamp(since),
+            session_completed_indexes: indexes(sessions),
+            done_beyond: BTreeMap::new(),
+            open_from: BTreeMap::new(),
+        };
+        sidecar.inactive.insert(job_id.to_owned(), job);
+    }
+    sidecar.forget_inactive();
+    assert_eq!(sidecar.inactive.keys().collect::<Vec<_>>(), ["job-a", "job-b"]);
+}
+
+#[test]
+fn what_was_written_a_moment_ago_stays_though_an_older_task_run_is_seen_later() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    let written_at = time("2026-11-22T11:59:00Z").milliseconds();
+    let mut pass = disk.begin(&service, NOW);
+    land(&mut pass, 0, "/out/old", time("2026-11-22T11:55:59Z").milliseconds());
+    land(&mut pass, 1, "/out/far", time("2026-11-22T13:00:01Z").milliseconds());
+    land(&mut pass, 2, "/out/x", written_at);
+    let written = |files: &SyncFiles| {
+        let sidecar: Sidecar = serde_json::from_str(&files.sidecar).unwrap();
+        sidecar.written_since
+    };
+    assert_eq!(written(&pass.save(false)).len(), 1, "also where it is cut off");
+    disk.files = Some(pass.save(true));
+    service.job("job-late", 1, 1, None);
+    service.session("job-late", "session-late", None);
+    service.run("session-late", 1);
+    let pass = disk.begin(&service, "2026-11-22T12:03:00Z");
+    assert_eq!(pass.sources().len(), 1);
+    let [x] = pass.written_since() else { panic!("{:?}", pass.written_since()) };
+    assert_eq!(x.local_paths, ["/out/x".to_owned()].into());
+    assert!(x.is_after(&path("session-late", 1), Some(written_at - 60_000)));
+    disk.pass(&service, "2026-11-22T12:03:00Z");
+    assert_eq!(remembered(&disk), ["/out/x".to_owned()].into());
+    // Whoever is seen from now on is younger.
+    disk.pass(&service, "2026-11-22T12:03:01Z");
+    assert_eq!(remembered(&disk), BTreeSet::new());
 }
 
 #[test]
@@ -777,7 +883,8 @@ fn whatever_happens_every_task_run_lands_in_the_end() {
                 let has_ended = minute % 8 == 7;
                 service.session(&job, &session, has_ended.then_some(&*ended));
                 // A requeue now and then makes the count what it was.
-                service.job(&job, *count - dice.roll(2).min(*count - 1), 1, None);
+                let succeeded = if dice.roll(8) == 0 { 0 } else { *count - dice.roll(2).min(*count - 1) };
+                service.job(&job, succeeded, 1, None);
             }
             let mut pass = disk.begin(&service, &now);
             let ids: Vec<String> =
