@@ -101,6 +101,8 @@ export interface SyncPassHandle extends Freed {
   outstandingTaskRuns(): number
   /** The texts of failedJobs, sidecar and checkpoint, to be written in this order. */
   save(finished: boolean): Wire
+  /** Those of the last save are on disk. */
+  saved(): void
 }
 
 /** The decisions of incremental sync: in the addon, and in a WebAssembly file of their own. */

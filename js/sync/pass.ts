@@ -115,7 +115,7 @@ export class PassRunner {
       ...(this.#isForced && { checkpoint: null, failedJobs: null, sidecar: null }),
     })
     const save = async (isFinished: boolean) => {
-      await this.#files.write(pass.save(isFinished))
+      await this.#save(pass, isFinished)
       tell({ type: 'checkpoint', checkpointPath })
     }
     try {
@@ -159,10 +159,15 @@ export class PassRunner {
     }
     if (!dryRun) {
       // Where it all begins stays, though this pass may come to nothing: the next one would begin later.
-      await this.#files.write(pass.save(false))
+      await this.#save(pass, false)
       this.#isForced = false
     }
     if (failure) throw failure.thrown
+  }
+
+  async #save(pass: SyncPassClass, isFinished: boolean): Promise<void> {
+    await this.#files.write(pass.save(isFinished))
+    pass.saved()
   }
 
   /** What a job's task runs wrote and none of its roots explains. */

@@ -119,5 +119,11 @@ export function createSyncPass(
       const flag = boolean(finished, 'finished')
       return this.read((held) => held.save(flag))
     }
+
+    saved(): void {
+      this.ask((held) => {
+        held.saved()
+      })
+    }
   }
 }

@@ -304,6 +304,8 @@ export declare class SyncPass {
   failed(files: { source: number; localPath: string | null; code: string; message: string }[]): void
   /** The files as they are to be written now; `finished` moves the window. */
   save(finished: boolean): SyncFiles
+  /** The files of the last `save` are on disk. Until this is called, those of earlier ones are taken to be there still. */
+  saved(): void
   free(): void
   [Symbol.dispose](): void
 }

@@ -4,7 +4,7 @@ import type { StorageProfile, SyncJob, SyncJobCategory } from '../types.js'
 
 const words: Record<SyncJobCategory, string> = {
   added: 'it is new, or was requeued',
-  updated: 'more of its tasks have succeeded, or it ended',
+  updated: 'more of its tasks have succeeded, or it ended or was requeued',
   completed: 'all of its tasks have succeeded',
   unchanged: 'it is as it was',
   inactive: 'nothing more can come from it, unless it is requeued',

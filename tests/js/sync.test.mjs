@@ -1,7 +1,8 @@
 // One pass after the other over a queue's history: what lands, what is asked, what is said, what is remembered.
 
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { promises, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -190,6 +191,87 @@ test('what a requeued task writes anew replaces what it wrote before', async (t)
   )
   await syncOutputs(options)
   assert.deepEqual(tree(projects), { 'cat/a.png': 'second, and longer' })
+})
+
+test('a job that is requeued long after its end leaves alone what another job wrote since', async (t) => {
+  const { farm, projects, options } = await startQueue(t)
+  const at = (secondsAgo) => ({ secondsAgo })
+  await farm.happen(
+    job('cat', at(1800)),
+    { ...session('cat'), ...at(1700) },
+    task('cat', 0, { 'a.png': 'older' }, { ...at(1600), uploadedSecondsAgo: 1600 }),
+    { event: 'sessionEnded', job: 'cat', name: 'one', ...at(1500) },
+  )
+  await syncOutputs(options)
+  await syncOutputs(options)
+  await farm.happen(
+    job('dog', { roots: job('cat').roots }),
+    session('dog'),
+    task('dog', 0, { 'a.png': 'newer, and longer' }, { uploadedSecondsAgo: 1000 }),
+  )
+  await syncOutputs(options)
+  await farm.happen(
+    { event: 'requeue', job: 'cat' },
+    session('cat', 'two'),
+    task('cat', 0, { 'b.png': 'once more' }, { session: 'two' }),
+  )
+  const { stats } = await syncOutputs(options)
+  assert.deepEqual(tree(projects), { 'cat/a.png': 'newer, and longer', 'cat/b.png': 'once more' })
+  assert.equal(stats.filesTotal, 1)
+})
+
+test('a task run that the service shows late leaves alone what a newer one wrote', async (t) => {
+  const { farm, projects, options } = await startQueue(t)
+  await farm.happen(
+    job('dog', { roots: job('cat').roots }),
+    session('dog'),
+    task('dog', 0, { 'a.png': 'newer, and longer' }, { uploadedSecondsAgo: 30 }),
+  )
+  await syncOutputs(options)
+  await farm.happen(
+    job('cat'),
+    session('cat'),
+    task('cat', 0, { 'a.png': 'older', 'b.png': 'late' }, { uploadedSecondsAgo: 60 }),
+  )
+  await syncOutputs(options)
+  assert.deepEqual(tree(projects), { 'cat/a.png': 'newer, and longer', 'cat/b.png': 'late' })
+})
+
+test('what failed is known to the next pass though this one could write no checkpoint, twice', async (t) => {
+  const { farm, projects, options } = await startQueue(t)
+  await farm.happen(job('cat'), session('cat'), task('cat', 0, { 'a.png': 'a', 'b.png': 'b' }), {
+    event: 'damage',
+    job: 'cat',
+    path: 'b.png',
+    how: 'missing',
+  })
+  await syncOutputs(options)
+  // Files of another job, so slow that some are saved while others are under way.
+  const tasks = [0, 1, 2, 3]
+  await farm.happen(
+    job('dog', { steps: [{ name: 'render', tasks: tasks.length }] }),
+    session('dog'),
+    ...tasks.map((number) => task('dog', number, { [`${number}.png`]: `dog ${number}` })),
+  )
+  await farm.setRules({ requests: { keyContains: '/Data/' }, effect: { delay: { milliseconds: 900 } } })
+  let refused = 0
+  const { rename } = promises
+  t.mock.method(promises, 'rename', async (from, to) => {
+    if (!to.endsWith('_download_checkpoint.json')) return rename(from, to)
+    refused++
+    throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+  })
+  syncBuiltinESMExports()
+  await assert.rejects(syncOutputs({ ...options, concurrency: 1 }), coded('DISK_FULL'))
+  t.mock.restoreAll()
+  syncBuiltinESMExports()
+  assert.equal(refused, 2)
+
+  await farm.setRules()
+  const third = await syncOutputs(options)
+  assert.equal(third.outstandingTaskRuns, 1, 'it waits to be tried again')
+  assert.deepEqual(categories(third), { dog: 'added' }, 'and the rest of its job is not looked at')
+  assert.equal(Object.keys(tree(projects)).length, 5)
 })
 
 test('a chunk of tasks lands, and so does what no session action names', async (t) => {

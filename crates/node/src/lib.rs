@@ -629,4 +629,9 @@ impl SyncPassHandle {
     pub fn save(&mut self, finished: bool) -> Result<Wire> {
         pack(&self.pass().save(finished))
     }
+
+    #[napi]
+    pub fn saved(&mut self) {
+        self.pass().saved();
+    }
 }

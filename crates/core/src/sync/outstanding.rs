@@ -28,7 +28,8 @@ pub type FailedJobs = BTreeMap<String, u64>;
 #[serde(rename_all = "camelCase")]
 pub struct Sidecar {
     /// Hashes of the checkpoints that it stands beside: the one that was there and the one that came with it,
-    /// since two files cannot be replaced at once. Beside any other it is out of date.
+    /// since two files cannot be replaced at once; between them those that came to nothing, as far as is known.
+    /// Beside any other it is out of date.
     pub checkpoints: Vec<String>,
     /// Jobs with something outstanding.
     pub jobs: BTreeMap<String, OutstandingJob>,

@@ -97,8 +97,8 @@ pub struct SyncPass {
     pub(super) now: Timestamp,
     pub(super) window_end: Timestamp,
     pub(super) checkpoint: Checkpoint,
-    /// The hash of the checkpoint's text on disk.
-    pub(super) on_disk: Option<String>,
+    /// Hashes of the checkpoints that may be on disk: the last that is known to be, and those saved since.
+    pub(super) on_disk: Vec<String>,
     pub(super) failed_jobs: FailedJobs,
     pub(super) jobs: BTreeMap<String, Job>,
     pub(super) written_since: Vec<WrittenFiles>,
@@ -196,7 +196,7 @@ impl SyncPass {
             next_id: 0,
             local_storage_profile_id,
             now,
-            on_disk,
+            on_disk: Vec::from_iter(on_disk),
             checkpoint,
         };
         for entry in std::mem::take(&mut pass.checkpoint.jobs) {

@@ -311,8 +311,15 @@ impl SyncPass {
         }
         .write();
         let hash = xxh128_hex(checkpoint.as_bytes());
-        sidecar.checkpoints = self.on_disk.replace(hash.clone()).into_iter().chain([hash]).collect();
+        self.on_disk.retain(|known| *known != hash);
+        self.on_disk.push(hash);
+        sidecar.checkpoints.clone_from(&self.on_disk);
         SyncFiles { failed_jobs: to_ascii_json(&failed_jobs), sidecar: to_ascii_json(&sidecar), checkpoint }
+    }
+
+    /// Takes that the files of the last save are on disk. Until then those before it may be.
+    pub fn saved(&mut self) {
+        self.on_disk.drain(..self.on_disk.len().saturating_sub(1));
     }
 
     /// Of how many task runs something could not be downloaded so far, now or in an earlier pass.

@@ -509,7 +509,10 @@ fn what_an_inactive_job_has_open_comes_when_it_is_requeued_and_what_is_done_beyo
 
 #[test]
 fn of_inactive_jobs_so_many_sessions_are_remembered_and_the_latest_jobs() {
-    let mut sidecar = Sidecar::default();
+    let mut disk = Disk::default();
+    disk.pass(&Service::default(), NOW);
+    let files = disk.files.as_mut().unwrap();
+    let mut sidecar: Sidecar = serde_json::from_str(&files.sidecar).unwrap();
     let indexes = |sessions: usize| (0..sessions).map(|n| (format!("session-{n}"), 1)).collect();
     for (job_id, since, sessions) in [("job-c", 1, 1), ("job-b", 2, 1), ("job-a", 3, 49_999)] {
         let job = InactiveJob {
@@ -520,8 +523,41 @@ fn of_inactive_jobs_so_many_sessions_are_remembered_and_the_latest_jobs() {
         };
         sidecar.inactive.insert(job_id.to_owned(), job);
     }
-    sidecar.forget_inactive();
-    assert_eq!(sidecar.inactive.keys().collect::<Vec<_>>(), ["job-a", "job-b"]);
+    files.sidecar = serde_json::to_string(&sidecar).unwrap();
+    disk.pass(&Service::default(), "2026-11-22T12:01:00Z");
+    sidecar.inactive.remove("job-c");
+    let kept: Sidecar = serde_json::from_str(&disk.files.unwrap().sidecar).unwrap();
+    assert_eq!(kept.inactive, sidecar.inactive);
+}
+
+#[test]
+fn what_failed_is_known_to_the_next_pass_though_no_checkpoint_of_this_one_could_be_written() {
+    let (mut service, mut disk) = (running_job(), Disk::default());
+    let mut pass = disk.begin(&service, NOW);
+    fail(&mut pass, 0, Some("/out/1"), 1_000);
+    (1..3).for_each(|source| land(&mut pass, source, "/out/x", 1_000));
+    disk.files = Some(pass.save(true));
+    let before = disk.files.clone().unwrap().checkpoint;
+    service.job("job-2", 2, 1, None);
+    service.session("job-2", "session-b", None);
+    (1..=2).for_each(|index| service.run("session-b", index));
+    let mut pass = disk.begin(&service, "2026-11-22T12:01:00Z");
+    land(&mut pass, 1, "/out/4", 1_000);
+    assert_ne!(pass.save(false).checkpoint, before);
+    disk.files = Some(SyncFiles { checkpoint: before, ..pass.save(true) });
+    let next = disk.begin(&service, "2026-11-22T12:02:00Z").sources();
+    assert_eq!(next.iter().filter(|source| source.job_id == "job-1").count(), 1);
+    assert_eq!(next[0].only, Some(["/out/1".to_owned()].into()));
+
+    // Once one is written it stands for all before it.
+    pass.saved();
+    let after: Sidecar = serde_json::from_str(&pass.save(true).sidecar).unwrap();
+    assert_eq!(after.checkpoints.len(), 1);
+    let mut pass = disk.begin(&service, "2026-11-22T12:02:00Z");
+    pass.save(false);
+    pass.saved();
+    let last: Sidecar = serde_json::from_str(&pass.save(true).sidecar).unwrap();
+    assert_eq!(last.checkpoints.len(), 2);
 }
 
 #[test]

@@ -100,4 +100,8 @@ impl SyncPassHandle {
     pub fn save(&mut self, finished: bool) -> Result<Wire> {
         pack(&self.0.save(finished))
     }
+
+    pub fn saved(&mut self) {
+        self.0.saved();
+    }
 }
