@@ -71,7 +71,7 @@ export class DownloadInWords {
           `in ${duration(elapsedSeconds)}${here}.`,
       )
     }
-    for (const [folder, files] of folders(plan)) {
+    for (const [folder, files] of folders(plan, failures)) {
       this.#terminal.say(`  ${clean(folder)}  ${paint('dim', count(files, 'file'))}`)
     }
     sayUnmapped(this.#terminal, plan)
@@ -101,12 +101,14 @@ export class DownloadInWords {
   }
 }
 
-/** The folders that files land in, by the common start of each root's files. */
-function folders(plan: DownloadPlan): Map<string, number> {
+/** The folders that files have landed in, by the common start of each root's files. */
+function folders(plan: DownloadPlan, failures: FileFailure[]): Map<string, number> {
+  const failed = new Set(failures.map(({ localPath }) => localPath))
   const byRoot = new Map<string, { folder: string[]; separator: string; files: number }>()
   const rows = 10_000
   for (let offset = 0; offset < plan.fileCount; offset += rows) {
     for (const { rootPath, localPath } of plan.files(offset, rows)) {
+      if (failed.has(localPath)) continue
       const separator = localPath.includes('\\') && !localPath.startsWith('/') ? '\\' : '/'
       const parts = localPath.split(separator).slice(0, -1)
       const known = byRoot.get(rootPath)

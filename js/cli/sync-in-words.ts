@@ -114,13 +114,13 @@ export class SyncInWords {
     if (this.#isDryRun && plan) this.#planned(plan)
     const jobs = this.#jobs.filter((job) => this.#isWorthSaying(job))
     const isNews = stats.filesTotal > 0 || unmappedCount > 0 || failureCount > 0 || jobs.length > 0
-    if (isNews || this.#isVerbose) {
+    if (isNews) {
       for (const job of jobs) this.#job(job)
       if (plan && unmappedCount > 0) sayUnmapped(this.#terminal, plan, unmappedAdvice)
       if (plan) sayHazards(this.#terminal, plan, result.failures)
       this.#sayFailures()
       this.#summary(stats)
-    } else this.#nothingNew(result)
+    } else this.#nothingNew()
     this.#sayOutstanding(result)
     plan?.free()
     this.#next()
@@ -203,14 +203,11 @@ export class SyncInWords {
     this.#terminal.say(`${this.#time()}  ${this.#terminal.paint('green', what)} ${how}`)
   }
 
-  #nothingNew({ windowStart }: SyncResult): void {
+  #nothingNew(): void {
     const { canRedraw, paint } = this.#terminal
     // While watching, the line that changes in place says as much.
-    if (this.#intervalSeconds !== undefined && canRedraw) return
-    const since = new Date(windowStart)
-    this.#terminal.say(
-      `${this.#time()}  ${paint('dim', `${this.#queueId}: nothing new since ${clock(since)}`)}`,
-    )
+    if (this.#intervalSeconds !== undefined && canRedraw && !this.#isVerbose) return
+    this.#terminal.say(`${this.#time()}  ${paint('dim', `${this.#queueId}: nothing new`)}`)
   }
 
   /** A pass that failed as a whole, and is tried again. */
@@ -223,7 +220,9 @@ export class SyncInWords {
     const next = new Date(Math.max(this.#began.getTime() + this.#intervalSeconds * 1000, Date.now()))
     const soFar = this.#filesInAll > 0 ? `${count(this.#filesInAll, 'file')} so far` : 'nothing yet'
     const line = `${this.#time()}  ${soFar}; next look at ${clock(next)}`
-    this.#terminal.status(this.#terminal.paintNote('dim', line))
+    const { columns, paintNote } = this.#terminal
+    // A line that is wrapped could not be taken away.
+    this.#terminal.status(paintNote('dim', line.slice(0, columns)))
   }
 
   #time(): string {

@@ -283,7 +283,7 @@ describe('for a person', () => {
     await farm.happen({ event: 'damage', job: 'Lighthouse', path: 'notes.txt', how: 'wrongBytes' })
     const { code, screen } = await runInTerminal(['download'], at).ended
     assert.equal(code, 1)
-    assert.match(screen, /Downloaded 2 files/)
+    assert.match(screen, /Downloaded 2 files.*\n {2}\S+ {2}2 files\n/)
     assert.match(screen, /error: 1 file could not be downloaded:\n {2}\S+notes\.txt {2}HASH_MISMATCH\n {4}\S/)
     assert.equal(Object.keys(tree(projects)).length, 2)
   })
