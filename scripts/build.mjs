@@ -36,6 +36,9 @@ const glue = modules.map(({ name }) => `${name}.js`)
 /** What the names of programs end in. */
 export const exe = process.platform === 'win32' ? '.exe' : ''
 
+/** The machine's own Python, which only the reference needs. */
+export const python = process.platform === 'win32' ? 'python' : 'python3'
+
 /** Runs a program in the project's folder, and ends with its status where it fails: it has said why. */
 export function run(command, ...parameters) {
   const { error, status } = spawnSync(command, parameters, {

@@ -3,9 +3,16 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 
-import { build, install, root } from './build.mjs'
+import { build, install, python, root, run } from './build.mjs'
 
 const node = (script, ...parameters) => [process.execPath, join(root, 'node_modules', script), ...parameters]
+
+/** Where there is no Python, there is no such CLI: then it says so. */
+function besideDeadline() {
+  const { status } = spawnSync(python, ['-c', 'import venv'])
+  if (status === 0) run(process.execPath, join(root, 'scripts/interop.mjs'), 'command-line')
+  else console.log('NOT TESTED: the `deadline` CLI needs Python 3 with venv, which is not here')
+}
 
 const steps = [
   ['install', install],
@@ -18,6 +25,7 @@ const steps = [
   ['tests of Rust', 'cargo', 'test', '--workspace'],
   ['build', build],
   ['tests of JavaScript', process.execPath, '--test', join(root, 'tests', 'js')],
+  ['command line beside the `deadline` CLI', besideDeadline],
 ]
 
 const times = []
