@@ -327,8 +327,9 @@ async fn an_abort_hangs_up_on_what_is_under_way() {
         while scene.content_requests().len() < FILES {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        let before = open.load(Ordering::SeqCst);
         control.cancel.cancel();
-        open.load(Ordering::SeqCst)
+        before
     };
     let (result, before) = tokio::join!(download_job_outputs(&orchestrator, &options, &control), abort);
     assert_eq!(result.unwrap_err().code, ErrorCode::Cancelled);

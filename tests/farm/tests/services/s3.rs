@@ -209,7 +209,8 @@ async fn parts_become_one_object() {
 async fn requests_are_remembered_in_order_until_they_are_forgotten() {
     let farm = farm().await;
     farm.put_object(BUCKET, "a b", Object::new("0123"));
-    ask_as(&farm, farm.credentials(), "GET", "/bucket/a%20b", &[("range", "bytes=1-2")], "").await;
+    let headers = [("range", "bytes=1-2"), ("x-amz-expected-bucket-owner", "123456789012")];
+    ask_as(&farm, farm.credentials(), "GET", "/bucket/a%20b", &headers, "").await;
     ask_unsigned(&farm, "GET", "/bucket?list-type=2", "").await;
     let told = ask_unsigned(&farm, "GET", "/_farm/requests", "").await;
     assert_eq!(told.header("content-type"), "application/json");
@@ -217,8 +218,8 @@ async fn requests_are_remembered_in_order_until_they_are_forgotten() {
     assert_eq!(
         told,
         serde_json::json!([
-            { "method": "GET", "operation": null, "resource": null, "bucket": "bucket", "key": "a b", "query": null, "range": "bytes=1-2", "status": 206, "effect": null },
-            { "method": "GET", "operation": null, "resource": null, "bucket": "bucket", "key": null, "query": "list-type=2", "range": null, "status": 403, "effect": null },
+            { "method": "GET", "operation": null, "resource": null, "bucket": "bucket", "key": "a b", "query": null, "range": "bytes=1-2", "expectedBucketOwner": "123456789012", "status": 206, "effect": null },
+            { "method": "GET", "operation": null, "resource": null, "bucket": "bucket", "key": null, "query": "list-type=2", "range": null, "expectedBucketOwner": null, "status": 403, "effect": null },
         ])
     );
     let forgotten = ask_unsigned(&farm, "DELETE", "/_farm/requests", "").await;
